@@ -1,0 +1,125 @@
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config holds every setting of the hub. A field's flag is its name in lower case with dashes, so
+// PublicURL is --public-url, HUBD_PUBLIC_URL and "public-url:" in the file; fields of History,
+// Publisher and Subscriber have those names before theirs.
+//
+// Tags: "default" is the default, "shown" what the reference page says where the default is derived,
+// "alias" a variable of the official image with the same meaning, "empty" that an empty variable has a
+// meaning instead of counting as unset, "missing" that this version refuses the setting.
+//
+// The values are as they were given. Complete applies what --dev implies and Validate checks them.
+type Config struct {
+	// File is the configuration file, YAML.
+	File string `name:"config" group:"file" placeholder:"FILE" help:"Configuration file, YAML. Its keys are the names of the flags."`
+
+	// Listen is the hub's address, host:port.
+	Listen string `group:"addresses" default:"127.0.0.1:3000" help:"Address of the hub. An empty host, as in :3000, is every interface."`
+	// AdminListen is the admin server's address, host:port; empty is off.
+	AdminListen string `group:"addresses" default:"127.0.0.1:3001" empty:"off" help:"Address of the probes, metrics and profiles. It takes no token, so keep it private. Empty turns it off."`
+	// PublicURL is the hub's URL as clients see it; empty means that it follows from each request.
+	PublicURL string `name:"public-url" group:"addresses" placeholder:"URL" shown:"derived from the request" help:"URL of the hub as clients see it, such as https://example.com/.well-known/mercure. Set it behind a proxy."`
+
+	// Store is where the history is kept.
+	Store Store `group:"store" default:"bolt://hub.db" help:"Where the history is kept: bolt://PATH (a file, relative as in bolt://hub.db or absolute as in bolt:///var/lib/hubd/hub.db) or memory:// (lost at exit)."`
+	// StoreWait is how long to wait, not ready, for a store that another process holds; 0 is not at all.
+	StoreWait time.Duration `group:"store" default:"60s" help:"How long to wait, not ready, for a store that another process holds."`
+	// History bounds what the store keeps.
+	History History `embed:"" prefix:"history-" group:"store"`
+
+	// Publisher is the key that publishers' tokens are verified with.
+	Publisher Key `embed:"" prefix:"publisher-" group:"tokens" set:"role=publisher"`
+	// Subscriber is the key that subscribers' tokens are verified with.
+	Subscriber Key `embed:"" prefix:"subscriber-" group:"tokens" set:"role=subscriber"`
+	// Issuer is who signs 1.0 tokens with these keys; without one, every 1.0 token is refused.
+	Issuer string `group:"tokens" placeholder:"ISSUER" help:"Trusted issuer of 1.0 tokens that are signed with the keys above: their iss claim. Without it 1.0 tokens are refused; 0.x tokens do not need it."`
+	// Audience is the hub's resource identifier; empty means the hub's URL.
+	Audience string `group:"tokens" placeholder:"ID" shown:"the hub's URL" help:"Resource identifier of the hub, which the aud claim of a 1.0 token has to name."`
+	// Protocol is "1.0", "0.x" or "both".
+	Protocol string `group:"tokens" default:"both" help:"Versions of the Mercure protocol to speak: 1.0, 0.x or both."`
+	// Anonymous lets subscribers without a token have public updates.
+	Anonymous bool `group:"tokens" help:"Serve public updates to subscribers that have no token."`
+	// CookieName replaces the names of the cookies that carry a token; empty means both defaults.
+	CookieName string `group:"tokens" placeholder:"NAME" shown:"__Secure-mercure_access_token, and mercureAuthorization for 0.x" help:"Name of the cookie that carries a token, in place of both default names."`
+	// CORSOrigins are the origins whose pages may use the hub; "*" is any.
+	CORSOrigins []string `name:"cors-origins" group:"tokens" placeholder:"ORIGIN" help:"Origins whose pages may use the hub, such as https://example.com; * is any, but only a listed one may use cookies."`
+	// PublishOrigins are the origins whose pages may publish by cookie.
+	PublishOrigins []string `group:"tokens" placeholder:"ORIGIN" help:"Origins whose pages may publish with a cookie, besides those of the hub itself, such as https://example.com."`
+
+	// Subscriptions turns on subscription events and the subscription API.
+	Subscriptions bool `group:"streams" missing:"" help:"Publish subscription events and serve the subscription API."`
+	// Heartbeat is how long a stream may be silent; 0 is for ever.
+	Heartbeat time.Duration `group:"streams" default:"15s" help:"Longest silence on a stream before a comment is sent to keep proxies from closing it; 0 is never."`
+	// WriteTimeout is the longest life of a stream, spread so that streams do not end together; 0 is none.
+	WriteTimeout time.Duration `group:"streams" default:"600s" help:"Longest life of a stream, spread so that streams do not all end at once; 0 is no limit."`
+	// DispatchTimeout is the longest a write to a stream may stall.
+	DispatchTimeout time.Duration `group:"streams" default:"5s" help:"Longest time a write to a stream may stall before the stream is ended."`
+	// QueueBytes bounds what waits for one stream before it goes back to reading the log.
+	QueueBytes Size `group:"streams" default:"256KiB" help:"Bytes that may wait for a stream before it goes back to reading the history."`
+	// SelectorCacheBytes bounds the cost of the cache of matcher results; 0 is no cache.
+	SelectorCacheBytes Size `group:"streams" default:"64MiB" help:"Size of the cache that remembers which selectors match which topics: at least 1MiB, or 0 for no cache."`
+	// Drain is the time over which a shutdown spreads the ends of streams.
+	Drain time.Duration `group:"streams" default:"10s" help:"Time over which a shutdown spreads the ends of the streams."`
+
+	// MaxConnections bounds the connections to the hub; 0 is no limit.
+	MaxConnections int `group:"limits" default:"0" help:"Connections to the hub; 0 is no limit. Beyond it the answer is 429."`
+	// MaxConnectionsPerIP bounds the connections from one address; 0 is no limit.
+	MaxConnectionsPerIP int `name:"max-connections-per-ip" group:"limits" default:"0" help:"Connections from one address; 0 is no limit. Beyond it the answer is 429."`
+	// MaxMatchers bounds the matchers of one subscription; 0 is no limit.
+	MaxMatchers int `group:"limits" default:"100" help:"Matchers of one subscription; 0 is no limit. Beyond it the answer is 400."`
+	// MaxTopics bounds the topics of one update; 0 is no limit.
+	MaxTopics int `group:"limits" default:"100" help:"Topics of one update; 0 is no limit. Beyond it the answer is 413."`
+	// MaxBody bounds the body of one request.
+	MaxBody Size `group:"limits" default:"1MiB" help:"Size of the body of a request. Beyond it the answer is 413."`
+
+	// LogLevel is the least level that is logged.
+	LogLevel slog.Level `group:"log" default:"info" help:"Least level of the log: debug, info, warn or error."`
+	// LogFormat is "text" or "json".
+	LogFormat string `group:"log" default:"text" help:"Format of the log: text or json."`
+
+	// Dev is loopback development.
+	Dev bool `group:"development" help:"Development on a loopback address: anonymous subscribers, the console, any origin, and a key that is made and printed at start if there is none."`
+
+	// Notes are for the operator to know although nothing is wrong; the hub logs them when it starts.
+	Notes []string `kong:"-"`
+}
+
+// History bounds what the store keeps; 0 is no limit.
+type History struct {
+	// MaxEvents is the number of updates kept.
+	MaxEvents int64 `default:"100000" help:"Updates that the history keeps, exactly; 0 is no limit."`
+	// MaxAge is how long an update is kept.
+	MaxAge time.Duration `default:"0" help:"How long an update stays in the history; 0 is no limit."`
+	// MaxBytes is the size of all updates kept.
+	MaxBytes Size `default:"0" help:"Size of all updates in the history; 0 is no limit."`
+}
+
+// Dialects of the protocol, the values of Config.Protocol.
+const (
+	ProtocolBoth = "both"
+	ProtocolV1   = "1.0"
+	ProtocolV0   = "0.x"
+)
+
+// Formats of the log, the values of Config.LogFormat.
+const (
+	LogText = "text"
+	LogJSON = "json"
+)
+
+// Complete applies what --dev implies to the settings that were not given: anonymous subscribers and
+// any origin. Missing keys are left to the caller, who has to print the one it makes.
+func (c *Config) Complete() {
+	if !c.Dev {
+		return
+	}
+	c.Anonymous = true
+	if len(c.CORSOrigins) == 0 {
+		c.CORSOrigins = []string{anyOrigin}
+	}
+}

@@ -1,0 +1,195 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// notAvailable marks settings whose feature this version does not have.
+const notAvailable = "Not available in this version."
+
+// minSelectorCache is the smallest cache that could hold anything beside its own tables.
+const minSelectorCache Size = 1 << 20
+
+// anyOrigin stands for every origin in a list of origins.
+const anyOrigin = "*"
+
+// checker collects problems.
+type checker struct{ problems Problems }
+
+func (k *checker) add(key, format string, args ...any) {
+	k.problems = append(k.problems, Problem{key, fmt.Sprintf(format, args...)})
+}
+
+// Validate returns everything that is wrong with the settings, nil if the hub can start with them. It
+// reads the key files to see that they are there.
+func (c *Config) Validate() Problems {
+	var k checker
+	c.checkAddresses(&k)
+	if text := c.Store.problem(); text != "" {
+		k.add("store", "%s", text)
+	}
+	c.checkKeys(&k)
+	c.checkTokens(&k)
+	c.checkStreams(&k)
+	c.checkSigns(&k)
+	c.checkMissing(&k)
+	return k.problems
+}
+
+func (c *Config) checkAddresses(k *checker) {
+	k.address("listen", c.Listen)
+	if c.AdminListen != "" {
+		k.address("admin-listen", c.AdminListen)
+		if _, port, err := net.SplitHostPort(c.AdminListen); err == nil && c.AdminListen == c.Listen && port != "0" {
+			k.add("admin-listen", "is the same address as listen; give it another port, or leave it empty to turn the admin server off")
+		}
+	}
+	if c.Dev && !isLoopback(c.Listen) {
+		k.add("listen", "%s is not a loopback address, and dev is for loopback only; listen on 127.0.0.1 or turn dev off and set the keys", c.Listen)
+	}
+	if c.PublicURL == "" {
+		return
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		k.add("public-url", "is not an absolute http or https URL without query and fragment; write it like https://example.com/.well-known/mercure")
+	}
+}
+
+func (k *checker) address(key, address string) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		k.add(key, "%q is not host:port; write it like 127.0.0.1:3000, [::1]:3000 or :3000", address)
+		return
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		k.add(key, "%q has no port from 0 to 65535; write it like 127.0.0.1:3000", address)
+	}
+}
+
+// isLoopback reports whether the address is certainly reached from this machine only. An address
+// without the form host:port is reported elsewhere and passes.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+func (c *Config) checkKeys(k *checker) {
+	roles := []struct {
+		name string
+		key  *Key
+	}{{"publisher", &c.Publisher}, {"subscriber", &c.Subscriber}}
+	for _, role := range roles {
+		name, key := role.name, role.key
+		if !slices.Contains(algorithms(), key.Alg) {
+			k.add(name+"-alg", "%q is not known; use one of %s", key.Alg, strings.Join(algorithms(), ", "))
+		}
+		if !key.Key.Absent() && key.File != "" {
+			k.add(name+"-key-file", "%s-key is set too; keep one of the two", name)
+			continue
+		}
+		if _, err := key.Material(); err != nil {
+			k.add(name+"-key-file", "%s; correct the path or the file", err)
+		}
+	}
+	if c.Dev {
+		return
+	}
+	if c.Publisher.Absent() {
+		k.add("publisher-key", "is missing: nobody could publish; set it, or publisher-key-file, or start with --dev to try the hub")
+	}
+	if c.Subscriber.Absent() && !c.Anonymous {
+		k.add("subscriber-key", "is missing: nobody could subscribe; set it, or subscriber-key-file, or anonymous to serve public updates to everyone")
+	}
+}
+
+func (c *Config) checkTokens(k *checker) {
+	switch c.Protocol {
+	case ProtocolBoth, ProtocolV0:
+	case ProtocolV1:
+		if c.Issuer == "" && !c.Dev {
+			k.add("issuer", "is missing: a hub that speaks only 1.0 would refuse every token; set it to the iss claim of your tokens")
+		}
+	default:
+		k.add("protocol", "%q is not known; use 1.0, 0.x or both", c.Protocol)
+	}
+	k.origins("cors-origins", c.CORSOrigins)
+	k.origins("publish-origins", c.PublishOrigins)
+	if slices.Contains(c.PublishOrigins, anyOrigin) {
+		k.add("publish-origins", "* would let every page publish with the cookie of whoever visits it; list the origins")
+	}
+	if strings.ContainsFunc(c.CookieName, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
+	}) {
+		k.add("cookie-name", "%q has a character that no cookie name may have; use letters, digits, - and _", c.CookieName)
+	}
+}
+
+func (k *checker) origins(key string, origins []string) {
+	for _, origin := range origins {
+		if !isOrigin(origin) {
+			k.add(key, "%q is not an origin; write it like https://example.com, without a path, or * for any", origin)
+		}
+	}
+}
+
+// isOrigin reports whether s is "*" or the serialisation of an origin (RFC 6454, section 6.2).
+func isOrigin(s string) bool {
+	if s == anyOrigin {
+		return true
+	}
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme != "" && u.Host != "" && s == u.Scheme+"://"+u.Host
+}
+
+func (c *Config) checkStreams(k *checker) {
+	if c.Heartbeat > 0 && c.Heartbeat < time.Second {
+		k.add("heartbeat", "%s is too short; use at least 1s, or 0 for none", c.Heartbeat)
+	}
+	if c.DispatchTimeout == 0 {
+		k.add("dispatch-timeout", "is 0: a client that stopped reading would keep its stream for ever; set a time such as 5s")
+	}
+	if c.QueueBytes == 0 {
+		k.add("queue-bytes", "is 0: no update could wait for a stream; set a size such as 256KiB")
+	}
+	if c.SelectorCacheBytes > 0 && c.SelectorCacheBytes < minSelectorCache {
+		k.add("selector-cache-bytes", "%s is less than the cache needs for itself; use at least %s, or 0 for no cache", c.SelectorCacheBytes, minSelectorCache)
+	}
+	if c.MaxBody == 0 {
+		k.add("max-body", "is 0: no update could be published; set a size such as 1MiB")
+	}
+	if c.LogFormat != LogText && c.LogFormat != LogJSON {
+		k.add("log-format", "%q is not known; use text or json", c.LogFormat)
+	}
+}
+
+// checkSigns reports every number, size and duration below zero.
+func (c *Config) checkSigns(k *checker) {
+	for _, flag := range c.settings() {
+		if _, level := flag.Target.Interface().(slog.Level); !level && flag.Target.CanInt() && flag.Target.Int() < 0 {
+			k.add(flag.Name, "%v is negative; use 0 or more", flag.Target.Interface())
+		}
+	}
+}
+
+// checkMissing refuses settings whose feature is not there, rather than ignoring them.
+func (c *Config) checkMissing(k *checker) {
+	for _, flag := range c.settings() {
+		set := !flag.Target.IsZero() && (!flag.IsSlice() || flag.Target.Len() > 0)
+		if set && flag.Tag.Has("missing") {
+			k.add(flag.Name, "is not available in this version; remove it")
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package pprof
+
+import (
+	"html"
+	"runtime/debug"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/valyala/fasthttp"
+	"github.com/valyala/fasthttp/fasthttpadaptor"
+)
+
+const profilePath = "/debug/pprof/"
+
+// routes are the handlers by path.
+type routes map[string]fasthttp.RequestHandler
+
+func newRoutes(o *Options, p *profiles) routes {
+	r := routes{
+		"/":       page,
+		"/livez":  func(ctx *fasthttp.RequestCtx) { text(ctx, fasthttp.StatusOK, "ok") },
+		"/readyz": func(ctx *fasthttp.RequestCtx) { ready(ctx, o.Ready) },
+		"/metrics": fasthttpadaptor.NewFastHTTPHandler(promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{
+			ErrorLog:      printer{o.Logger},
+			ErrorHandling: promhttp.ContinueOnError,
+		})),
+		profilePath: page,
+	}
+	for name, handler := range p.handlers() {
+		r[profilePath+name] = handler
+	}
+	return r
+}
+
+// handler dispatches by path and method. A fault in a collector or a profile must not end the hub, so
+// it is answered and logged.
+func (s *Server) handler(r routes) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		s.conns.begin(ctx.Conn())
+		defer func() {
+			if fault := recover(); fault != nil {
+				s.logger.Error("admin server: a handler failed", "path", string(ctx.Path()), "fault", fault, "stack", string(debug.Stack()))
+				text(ctx, fasthttp.StatusInternalServerError, "the handler failed, see the log")
+			}
+		}()
+		ctx.Response.Header.Set("Cache-Control", "no-store")
+		ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
+		path := string(ctx.Path())
+		handle, found := r[path]
+		switch {
+		case !found:
+			text(ctx, fasthttp.StatusNotFound, "not found; / lists what there is")
+		case ctx.IsGet(), ctx.IsHead(), ctx.IsPost() && path == profilePath+"symbol":
+			handle(ctx)
+		default:
+			ctx.Response.Header.Set("Allow", "GET, HEAD")
+			text(ctx, fasthttp.StatusMethodNotAllowed, "only GET and HEAD are allowed")
+		}
+	}
+}
+
+// ready answers /readyz.
+func ready(ctx *fasthttp.RequestCtx, check func() error) {
+	if err := check(); err != nil {
+		text(ctx, fasthttp.StatusServiceUnavailable, err.Error())
+		return
+	}
+	text(ctx, fasthttp.StatusOK, "ok")
+}
+
+// text answers with one line.
+func text(ctx *fasthttp.RequestCtx, status int, line string) {
+	ctx.SetStatusCode(status)
+	ctx.SetContentType("text/plain; charset=utf-8")
+	ctx.SetBodyString(line + "\n")
+}
+
+// page answers / and /debug/pprof/ with links to everything else.
+func page(ctx *fasthttp.RequestCtx) {
+	var b strings.Builder
+	b.WriteString(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>hubd admin</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}dt{font-family:monospace}dd{margin:0 0 .5rem 2rem}</style>
+<h1>hubd admin</h1>
+<dl>
+`)
+	for _, link := range links() {
+		address, about := html.EscapeString(link[0]), html.EscapeString(link[1])
+		b.WriteString(`<dt><a href="` + address + `">` + address + "</a></dt><dd>" + about + "</dd>\n")
+	}
+	b.WriteString("</dl>\n</html>\n")
+	ctx.Response.Header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	ctx.SetContentType("text/html; charset=utf-8")
+	ctx.SetBodyString(b.String())
+}
+
+// links returns the addresses of the page with what is there.
+func links() [][2]string {
+	return [][2]string{
+		{"/livez", "200 while the process answers"},
+		{"/readyz", "200 when the hub serves, 503 with the reason when it does not"},
+		{"/metrics", "metrics in the Prometheus text format"},
+		{"/debug/pprof/profile?seconds=30", "CPU profile, for go tool pprof"},
+		{"/debug/pprof/trace?seconds=5", "execution trace, for go tool trace"},
+		{"/debug/pprof/heap", "memory in use; gc=1 collects garbage first"},
+		{"/debug/pprof/allocs", "memory allocated since the start"},
+		{"/debug/pprof/goroutine?debug=1", "goroutines by stack; debug=2 shows each"},
+		{"/debug/pprof/threadcreate", "stacks that made operating system threads"},
+		{"/debug/pprof/mutex?seconds=10", "who made others wait for locks; sampled for that time"},
+		{"/debug/pprof/block?seconds=10", "where goroutines waited; sampled for that time"},
+		{"/debug/pprof/symbol", "names of functions at addresses, for go tool pprof"},
+	}
+}
