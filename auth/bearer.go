@@ -1,0 +1,41 @@
+package auth
+
+import (
+	"errors"
+	"strings"
+)
+
+// ErrMalformed is returned for credentials that are not presented as the protocol asks, whatever the
+// token may be worth: 400 with error="invalid_request" ("Error Responses").
+var ErrMalformed = errors.New("malformed authorization header")
+
+// BearerToken takes the token out of the value of the one Authorization header of a request. present
+// is false if the value is empty: there is no such header, and a cookie may count instead. A header
+// of another scheme is malformed and does not let the cookie count, because a header that is present
+// decides ("Presenting the Access Token"). The scheme's case does not matter (RFC 9110, section 11.1).
+func BearerToken(header string) (token string, present bool, err error) {
+	header = strings.Trim(header, " \t")
+	if header == "" {
+		return "", false, nil
+	}
+	scheme, token, found := strings.Cut(header, " ")
+	token = strings.TrimLeft(token, " ")
+	if !found || !strings.EqualFold(scheme, "Bearer") || !isToken68(token) {
+		return "", true, ErrMalformed
+	}
+	return token, true, nil
+}
+
+// isToken68 checks the syntax of b64token (RFC 6750, section 2.1).
+func isToken68(s string) bool {
+	s = strings.TrimRight(s, "=")
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case strings.IndexByte("-._~+/", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return s != ""
+}

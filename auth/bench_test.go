@@ -1,0 +1,49 @@
+package auth
+
+import (
+	"fmt"
+	"testing"
+)
+
+// BenchmarkVerify validates a token that is not remembered (cold) and one that is (hot).
+func BenchmarkVerify(b *testing.B) {
+	for _, algorithm := range []string{"HS256", "RS256", "ES256", "EdDSA"} {
+		private := newSecret(b)
+		public := private
+		if algorithm != "HS256" {
+			private, public = newPair(b, algorithm)
+		}
+		for dialect, token := range map[string]string{
+			"1.0": sign(b, private, accessHeader(private), accessClaims()),
+			"0.x": sign(b, private, classicHeader(private), classicClaims()),
+		} {
+			for temper, places := range map[string]int{"cold": -1, "hot": 0} {
+				v := newVerifier(b, public, func(o *Options) { o.CacheTokens = places })
+				b.Run(fmt.Sprintf("%s/%s/%s", algorithm, dialect, temper), func(b *testing.B) {
+					b.ReportAllocs()
+					for b.Loop() {
+						if _, err := v.Verify(RolePublisher, token, testAudience); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// BenchmarkVerifyParallel is the hot path from all processors at once.
+func BenchmarkVerifyParallel(b *testing.B) {
+	key := newSecret(b)
+	v := newVerifier(b, key, func(o *Options) { o.CacheTokens = 0 })
+	token := sign(b, key, accessHeader(key), accessClaims())
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := v.Verify(RolePublisher, token, testAudience); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}

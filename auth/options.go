@@ -1,0 +1,94 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"hubd/topics"
+)
+
+// Options say which tokens a Verifier accepts.
+type Options struct {
+	// Protocol is the version whose tokens are accepted; the zero value is both.
+	Protocol Protocol
+	// Publisher and Subscriber are the keys of the two roles. A role without a key accepts no token.
+	Publisher, Subscriber Key
+	// Issuer is who signs 1.0 tokens with these keys, compared exactly with "iss". A key has to be
+	// bound to an issuer ("Token Validation"), so while Issuer is empty every 1.0 token is refused. A
+	// hub whose tokens are made by its own operator can take the hub's URL for it: any stable
+	// identifier does, as long as the tokens carry it. 0.x tokens are not bound to an issuer.
+	Issuer string
+	// Audience is the hub's resource identifier, which "aud" of a 1.0 token must name. If it is
+	// empty, each call of Verify brings the identifier, derived from the hub's URL.
+	Audience string
+	// Space makes the sets of selectors that grants hold. It is required.
+	Space *topics.Space
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Limits bound what a token may carry.
+	Limits Limits
+	// CacheTokens bounds how many validated tokens are remembered. A token takes one place for each
+	// KiB of its length begun. 0 means 10,000, less than 0 none; odd numbers are rounded up. A place
+	// costs about 1 KB of memory where a token has a selector or two, and 5 KB where it is full of them.
+	CacheTokens int
+}
+
+// Limits bound what a token may carry ("Authorization Details", "Resource Limits"). A token beyond
+// one of them is invalid. The length of a selector is bounded by the Space.
+type Limits struct {
+	// TokenBytes is the length of the token as it is presented; 0 means 16 KiB.
+	TokenBytes int
+	// Details is the number of Mercure authorization details; 0 means 100.
+	Details int
+	// Topics is the number of selectors of one authorization detail, or of one list of a 0.x token;
+	// 0 means 1,000.
+	Topics int
+}
+
+const (
+	defaultTokenBytes  = 16 << 10
+	defaultDetails     = 100
+	defaultTopics      = 1000
+	defaultCacheTokens = 10_000
+)
+
+// Validate names everything that is wrong with the options; the errors are joined.
+func (o *Options) Validate() error {
+	var errs []error
+	if o.Protocol > V0 {
+		errs = append(errs, errors.New("protocol is unknown"))
+	}
+	for role, key := range o.keys() {
+		if err := key.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("%s key: %w", Role(role), err))
+		}
+	}
+	if o.Space == nil {
+		errs = append(errs, errors.New("space of topics is missing"))
+	}
+	if o.Limits.TokenBytes < 0 || o.Limits.Details < 0 || o.Limits.Topics < 0 {
+		errs = append(errs, errors.New("a limit of tokens is negative"))
+	}
+	return errors.Join(errs...)
+}
+
+func (o *Options) keys() [roles]Key {
+	return [roles]Key{RolePublisher: o.Publisher, RoleSubscriber: o.Subscriber}
+}
+
+// withDefaults returns the limits with every zero replaced.
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		TokenBytes: orDefault(l.TokenBytes, defaultTokenBytes),
+		Details:    orDefault(l.Details, defaultDetails),
+		Topics:     orDefault(l.Topics, defaultTopics),
+	}
+}
+
+func orDefault(n, fallback int) int {
+	if n == 0 {
+		return fallback
+	}
+	return n
+}
