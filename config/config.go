@@ -52,7 +52,9 @@ type Config struct {
 	PublishOrigins []string `group:"tokens" placeholder:"ORIGIN" help:"Origins whose pages may publish with a cookie, besides those of the hub itself, such as https://example.com."`
 
 	// Subscriptions turns on subscription events and the subscription API.
-	Subscriptions bool `group:"streams" missing:"" help:"Publish subscription events and serve the subscription API."`
+	Subscriptions bool `group:"streams" help:"Publish subscription events and serve the subscription API."`
+	// GapNotice tells streams whose cursor is not retained, by an event of type hubd-gap.
+	GapNotice bool `group:"streams" default:"true" negatable:"" help:"Begin a stream whose cursor is not retained with an event of type hubd-gap, which a browser can see; the header that says so it cannot."`
 	// Heartbeat is how long a stream may be silent; 0 is for ever.
 	Heartbeat time.Duration `group:"streams" default:"15s" help:"Longest silence on a stream before a comment is sent to keep proxies from closing it; 0 is never."`
 	// WriteTimeout is the longest life of a stream, spread so that streams do not end together; 0 is none.

@@ -68,6 +68,7 @@ func TestLoadDefaults(t *testing.T) {
 		Publisher:          Key{Key: c.Publisher.Key, Alg: "HS256"},
 		Subscriber:         Key{Key: c.Subscriber.Key, Alg: "HS256"},
 		Protocol:           "both",
+		GapNotice:          true,
 		Heartbeat:          15 * time.Second,
 		WriteTimeout:       10 * time.Minute,
 		DispatchTimeout:    5 * time.Second,
@@ -261,6 +262,16 @@ func TestValuesThatDoNotFit(t *testing.T) {
 				t.Errorf("there are %d problems, want 1: %v", len(found), found)
 			}
 		})
+	}
+}
+
+// A key that was given in a way that cannot be read is not missing too.
+func TestAProblemIsNamedOnce(t *testing.T) {
+	t.Parallel()
+	found := problems(t, []string{"--config", writeFile(t, "publisher-key: [a, b]")}, keyed()[1:])
+	expect(t, found, "publisher-key", "takes one value, not a list")
+	if len(found) != 1 {
+		t.Errorf("there are %d problems, want 1: %v", len(found), found)
 	}
 }
 

@@ -64,7 +64,6 @@ func TestValidate(t *testing.T) {
 		"log format":                  {[]string{"HUBD_LOG_FORMAT=xml"}, "log-format", "use text or json"},
 		"publisher key set":           {[]string{"HUBD_PUBLISHER_JWKS_URL=https://x"}, "publisher-jwks-url", "not available in this version"},
 		"subscriber key set":          {[]string{"HUBD_SUBSCRIBER_JWKS_URL=https://x"}, "subscriber-jwks-url", "not available in this version"},
-		"subscriptions":               {[]string{"HUBD_SUBSCRIPTIONS=true"}, "subscriptions", "not available in this version"},
 		"publish origin with path":    {[]string{"HUBD_PUBLISH_ORIGINS=https://a.example/x"}, "publish-origins", "is not an origin"},
 	}
 	for name, test := range tests {

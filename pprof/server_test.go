@@ -268,3 +268,28 @@ func TestStopEndsTimedProfiles(t *testing.T) {
 		}
 	}
 }
+
+func TestStopJoinsATraceWhoseClientIsGone(t *testing.T) {
+	// Not parallel: the process has one trace.
+	f := start(t, options())
+	taking := make(chan struct{})
+	f.profiles.after = func(time.Duration) <-chan time.Time {
+		close(taking)
+		return nil
+	}
+	conn, err := net.Dial("tcp", f.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "GET /debug/pprof/trace HTTP/1.1\r\nHost: admin\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-taking
+	conn.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = f.Stop(ctx) // whether the connection was still open is all the same
+	if !f.profiles.tracing.TryLock() {
+		t.Error("the trace goes on after Stop")
+	}
+}

@@ -1,0 +1,114 @@
+# Everything that is done with this repository. "make help" lists the targets; CI calls "make check"
+# and "make test" and nothing else. A Go toolchain, make and bash are enough: the rest is fetched as
+# pinned versions, tools into .tools.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+TOOLS := $(CURDIR)/.tools
+GOTESTSUM_VERSION := v1.13.0
+GOLANGCI_VERSION := v2.15.0
+GOTESTSUM := $(TOOLS)/gotestsum-$(GOTESTSUM_VERSION)
+GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+# How long each fuzz target runs, and how long a package's tests may take.
+FUZZTIME ?= 20s
+TEST_TIMEOUT ?= 15m
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Start a development hub on 127.0.0.1:3000 with a store in data/
+	@mkdir -p data
+	exec bin/hubd serve --dev --store=bolt://data/hub.db
+
+.PHONY: build
+build: ## Build bin/hubd
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/hubd ./cmd/hubd
+
+.PHONY: test
+test: $(GOTESTSUM) ## Run all tests, after installing what they need
+	@scripts/test-deps.sh
+	$(GOTESTSUM) --format=pkgname -- -count=1 -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: race
+race: $(GOTESTSUM) ## Run all tests under the race detector
+	@scripts/test-deps.sh
+	$(GOTESTSUM) --format=pkgname -- -race -count=1 -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (20s)
+	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+.PHONY: bench
+bench: ## Run the load programs and print their tables (BENCH_QUICK=1: a minute)
+	go run ./bench
+
+.PHONY: soak
+soak: ## Leak soak (not available yet)
+	@echo "make soak is not available yet; make race and make bench look for leaks in short runs" >&2; exit 1
+
+.PHONY: bench-compare
+bench-compare: ## Compare the benchmarks of two commits (not available yet)
+	@echo "make bench-compare is not available yet; run make bench on both commits" >&2; exit 1
+
+.PHONY: check
+check: check-format check-modules check-length check-docs vet lint ## Check format, modules, lengths, generated pages, vet and linters
+
+.PHONY: check-format
+check-format:
+	@files=$$(gofmt -l $$(find . -name '*.go' -not -path './.tools/*')); \
+	if [ -n "$$files" ]; then echo "not formatted, run gofmt -w:" >&2; echo "$$files" >&2; exit 1; fi
+
+.PHONY: check-modules
+check-modules:
+	go mod verify
+	go mod tidy -diff
+
+.PHONY: check-length
+check-length:
+	scripts/check-length.sh
+
+.PHONY: check-docs
+check-docs:
+	@go run ./scripts/configdoc | diff -u docs/configuration.md - \
+	|| { echo "docs/configuration.md is stale, run make docs" >&2; exit 1; }
+
+.PHONY: vet
+vet:
+	go vet ./...
+
+.PHONY: lint
+lint: $(GOLANGCI)
+	$(GOLANGCI) run ./...
+
+.PHONY: docs
+docs: ## Write the generated pages: docs/configuration.md
+	page=$$(mktemp) && go run ./scripts/configdoc >"$$page" && cat "$$page" >docs/configuration.md && rm "$$page"
+
+.PHONY: clean
+clean: ## Remove what was built, the tools included; stores in data/ stay
+	rm -rf bin $(TOOLS)
+
+# A tool is built from source through the module proxy, under a name that holds its version, so that a
+# new version replaces it. The toolchain at hand is used as it is.
+$(GOTESTSUM):
+	$(call install,gotest.tools/gotestsum,$(GOTESTSUM_VERSION))
+
+$(GOLANGCI):
+	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$(GOLANGCI_VERSION))
+
+define install
+@mkdir -p $(TOOLS)
+@echo "building $(notdir $(1)) $(2) into .tools; this can take some minutes the first time"
+@GOBIN=$(TOOLS) GOFLAGS= go install $(1)@$(2)
+@mv $(TOOLS)/$(notdir $(1)) $@
+endef

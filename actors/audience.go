@@ -1,0 +1,93 @@
+package actors
+
+import (
+	"hubd/mercure"
+	"hubd/topics"
+)
+
+// audience is the set of joined subscribers that have the same matchers and the same grants, so that
+// what a round holds for one it holds for all. Owned by the hub actor.
+type audience struct {
+	key     string
+	want    *topics.Set
+	grants  *topics.Set
+	members []*Subscriber
+	// nodes are the index entries of want, and places this audience's place in each.
+	nodes  []*topics.Node[*interest]
+	places []int
+
+	// seen is the position of the last event taken, so that one with several topics, or matched by several
+	// matchers, is taken once.
+	seen uint64
+	// round is the round that pending belongs to: the indexes of its events for this audience.
+	round   uint64
+	pending []int
+}
+
+// interest is what the index knows of a matcher: the audiences that have it.
+type interest struct {
+	audiences []place
+}
+
+// place is an audience and which of its nodes this is.
+type place struct {
+	audience *audience
+	which    int
+}
+
+func audienceKey(want, grants *topics.Set) string { return want.Key() + "\x00" + grants.Key() }
+
+// may reports whether the audience's grants allow it to read the event (invariant I3).
+func may(grants *topics.Set, e *mercure.Event) bool {
+	return !e.Private || grants.MatchAny(e.Topics)
+}
+
+// enter adds a subscriber.
+func (a *audience) enter(s *Subscriber) {
+	s.audience, s.place = a, len(a.members)
+	a.members = append(a.members, s)
+}
+
+// exit takes a subscriber off by moving the last one into its place.
+func (a *audience) exit(s *Subscriber) {
+	last := len(a.members) - 1
+	a.members[s.place] = a.members[last]
+	a.members[s.place].place = s.place
+	a.members[last] = nil
+	a.members = a.members[:last]
+	s.audience = nil
+	if cap(a.members) > 64 && len(a.members) < cap(a.members)/4 {
+		a.members = append(make([]*Subscriber, 0, cap(a.members)/2), a.members...)
+	}
+}
+
+// attach enters the audience into the index entries of its matchers.
+func (a *audience) attach(x *topics.Index[*interest]) {
+	selectors := a.want.Selectors()
+	a.nodes = make([]*topics.Node[*interest], len(selectors))
+	a.places = make([]int, len(selectors))
+	for i, sel := range selectors {
+		node, created := x.Add(sel)
+		if created {
+			node.Value = &interest{}
+		}
+		a.nodes[i], a.places[i] = node, len(node.Value.audiences)
+		node.Value.audiences = append(node.Value.audiences, place{a, i})
+	}
+}
+
+// detach undoes attach; a matcher that nobody has any more leaves the index.
+func (a *audience) detach(x *topics.Index[*interest]) {
+	for i, node := range a.nodes {
+		in := node.Value
+		last := len(in.audiences) - 1
+		moved := in.audiences[last]
+		in.audiences[a.places[i]] = moved
+		moved.audience.places[moved.which] = a.places[i]
+		in.audiences[last] = place{}
+		in.audiences = in.audiences[:last]
+		if last == 0 {
+			x.Remove(node)
+		}
+	}
+}

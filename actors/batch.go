@@ -1,0 +1,71 @@
+package actors
+
+import (
+	"sort"
+	"time"
+
+	"hubd/mercure"
+)
+
+// batch is what one round holds for an audience: events in log order as one run of SSE bytes, shared
+// by all of the audience's subscribers and immutable.
+type batch struct {
+	frames []byte
+	marks  []mark
+	// accepted is when the log accepted the first event.
+	accepted time.Time
+	// cost is what the batch counts in a subscriber's queue, in bytes.
+	cost int64
+}
+
+// mark says where an event ends in the frames.
+type mark struct {
+	position uint64
+	end      int
+}
+
+func newBatch(events []*mercure.Event) *batch {
+	b := &batch{marks: make([]mark, 0, len(events)), accepted: events[0].Time}
+	if len(events) == 1 {
+		b.frames = events[0].Frame()
+	} else {
+		size := 0
+		for _, e := range events {
+			size += len(e.Frame())
+		}
+		b.frames = make([]byte, 0, size)
+		for _, e := range events {
+			b.frames = append(b.frames, e.Frame()...)
+		}
+	}
+	end := 0
+	for _, e := range events {
+		end += len(e.Frame())
+		b.marks = append(b.marks, mark{e.Position, end})
+	}
+	b.cost = int64(len(b.frames))
+	return b
+}
+
+// remainder is the part of an event that a full socket did not take.
+func remainder(e *mercure.Event, written int) *batch {
+	frames := e.Frame()[written:]
+	return &batch{frames: frames, marks: []mark{{e.Position, len(frames)}}, accepted: e.Time}
+}
+
+func (b *batch) last() uint64 { return b.marks[len(b.marks)-1].position }
+
+// after returns the offset of the first event after the position.
+func (b *batch) after(position uint64) int {
+	if b.marks[0].position > position {
+		return 0
+	}
+	i := sort.Search(len(b.marks), func(i int) bool { return b.marks[i].position > position })
+	return b.marks[i-1].end
+}
+
+// within returns the mark of the event that the offset cuts in two or begins.
+func (b *batch) within(offset int) mark {
+	i := sort.Search(len(b.marks), func(i int) bool { return b.marks[i].end > offset })
+	return b.marks[i]
+}

@@ -1,0 +1,297 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"hubd/mercure"
+	"hubd/persistence"
+	"hubd/topics"
+)
+
+var (
+	// ErrStopping is returned to those who come while the hub stops.
+	ErrStopping = errors.New("hub is stopping")
+	// ErrReserved is wrapped by the refusal of a topic in the namespace of the hub itself.
+	ErrReserved = errors.New("topic is reserved for the hub")
+)
+
+// Appender makes an event durable. It returns when the event is stored and placed, or not at all.
+type Appender interface {
+	Append(e *mercure.Event) error
+	// AppendAll stores the events in order and returns how many of them were stored, from the first on.
+	AppendAll(events []*mercure.Event) (stored int, err error)
+}
+
+// Options are what a hub is made of. Log, Store, Space and System must be set.
+type Options struct {
+	// System runs the actors.
+	System *actor.ActorSystem
+	// Log is read for fan-out and history; Store appends to it.
+	Log   persistence.Log
+	Store Appender
+	// Space compiles and matches selectors.
+	Space *topics.Space
+	// Observer is told of deliveries; nil for nobody.
+	Observer Observer
+	// Logger is told of ends of streams (debug) and of faults.
+	Logger *slog.Logger
+
+	// HubPath is the path of the hub's URL, below which the topics of subscription events lie.
+	HubPath string
+
+	// QueueBytes bounds what waits for one subscriber, 256 KiB if zero.
+	QueueBytes int64
+	// BatchBytes bounds what one round of the fan-out holds, 64 KiB if zero.
+	BatchBytes int
+	// PageBytes bounds a page of history, 64 KiB if zero.
+	PageBytes int
+	// Replayers is how many pages of history are read at a time, twice the cores if zero.
+	Replayers int
+	// MaxTopics bounds the topic actors kept, 16,384 if zero; a topic beyond it costs a lookup more.
+	MaxTopics int
+	// Heartbeat is the longest silence on a stream; zero sends none.
+	Heartbeat time.Duration
+	// DispatchTimeout is the longest that a socket may be full, 5 s if zero.
+	DispatchTimeout time.Duration
+}
+
+func (o *Options) defaults() error {
+	if o.System == nil || o.Log == nil || o.Store == nil || o.Space == nil {
+		return errors.New("hub needs an actor system, a log, a store and a selector space")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Observer == nil {
+		o.Observer = deaf{}
+	}
+	for _, d := range []struct {
+		field *int
+		value int
+	}{
+		{&o.BatchBytes, 64 << 10},
+		{&o.PageBytes, 64 << 10},
+		{&o.Replayers, 2 * runtime.GOMAXPROCS(0)},
+		{&o.MaxTopics, 16384},
+	} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	if o.QueueBytes <= 0 {
+		o.QueueBytes = 256 << 10
+	}
+	if o.DispatchTimeout <= 0 {
+		o.DispatchTimeout = 5 * time.Second
+	}
+	return nil
+}
+
+type deaf struct{}
+
+func (deaf) Delivery(int, time.Duration) {}
+
+// Hub is the live half of the hub. Its methods may be called from any goroutine.
+type Hub struct {
+	o     Options
+	stats Stats
+	pid   *actor.PID
+	lim   limits
+
+	wheel     *wheel
+	replayer  *replayer
+	announcer *announcer
+	tail      persistence.Tail
+	scratches sync.Pool
+	streamers *actor.Props
+
+	// notified says that an available message is on its way to the hub actor; retry that its tail failed.
+	notified, retry atomic.Bool
+
+	ticking sync.WaitGroup
+	quit    chan struct{}
+	// fault delivers why the hub actor failed, and broken is closed then.
+	fault  chan error
+	broken chan struct{}
+
+	// mu guards the two below; no lock is held across I/O.
+	mu       sync.Mutex
+	stopping bool
+	started  bool
+
+	// streams counts subscriber actors that have not stopped; emptied is told when the last one has.
+	streams atomic.Int64
+	emptied chan struct{}
+}
+
+// New returns a hub that does nothing before Start.
+func New(o Options) (*Hub, error) {
+	if err := o.defaults(); err != nil {
+		return nil, err
+	}
+	h := &Hub{o: o, lim: limits{o.Heartbeat, o.DispatchTimeout}, quit: make(chan struct{}), fault: make(chan error, 1), broken: make(chan struct{}), emptied: make(chan struct{}, 1)}
+	h.scratches.New = func() any { b := make([]byte, 0, scratchBytes); return &b }
+	h.streamers = actor.PropsFromProducer(
+		func() actor.Actor { return &subscriberActor{hub: h} },
+		actor.WithMailbox(actor.UnboundedLockfree()),
+		actor.WithGuardian(stopOnFault()),
+	)
+	h.replayer = newReplayer(o.Log, o.PageBytes, func(s *Subscriber, p *page) { h.toSubscriber(s, p) })
+	h.announcer = newAnnouncer(o.Store, o.HubPath, o.Logger)
+	return h, nil
+}
+
+// Start begins to follow the log from its head.
+func (h *Hub) Start() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.started || h.stopping {
+		return errors.New("hub was started before")
+	}
+	_, head := h.o.Log.Bounds()
+	h.stats.dispatched.Store(head)
+	tail, err := h.o.Log.Tail(head, h.notify)
+	if err != nil {
+		return fmt.Errorf("following the log from position %d: %w", head, err)
+	}
+	h.tail = tail
+	h.pid = h.o.System.Root.Spawn(h.sequencerProps())
+	h.started = true
+	h.wheel = newWheel(time.Now())
+	h.replayer.start(h.o.Replayers)
+	h.announcer.start()
+	h.ticking.Go(h.tick)
+	h.notify()
+	return nil
+}
+
+// notify wakes the hub actor, unless it has been woken already.
+func (h *Hub) notify() {
+	if h.notified.CompareAndSwap(false, true) {
+		h.toHub(available{})
+	}
+}
+
+// tick turns the wheel.
+func (h *Hub) tick() {
+	ticker := time.NewTicker(wheelTick)
+	defer ticker.Stop()
+	var due []*Subscriber
+	for {
+		select {
+		case <-h.quit:
+			return
+		case <-ticker.C:
+		}
+		clear(due)
+		due = h.wheel.advance(time.Now(), due[:0])
+		for _, s := range due {
+			h.toSubscriber(s, tick{})
+		}
+		if h.retry.CompareAndSwap(true, false) {
+			h.notify()
+		}
+	}
+}
+
+// Fault delivers the error after which the hub cannot go on: the process must end and start again.
+func (h *Hub) Fault() <-chan error { return h.fault }
+
+// Stats returns the hub's counters.
+func (h *Hub) Stats() *Stats { return &h.stats }
+
+// LastEventID returns the id of the newest event, or mercure.Earliest.
+func (h *Hub) LastEventID() string { return h.o.Log.LastID() }
+
+// Publish makes the update durable and returns its id; delivery follows by way of the log. The update
+// must be valid. Errors wrap ErrReserved or come from the store.
+func (h *Hub) Publish(u *mercure.Update) (id string, err error) {
+	for _, topic := range u.Topics {
+		if h.o.Space.Reserved(topic) {
+			return "", fmt.Errorf("%w: %q", ErrReserved, topic)
+		}
+	}
+	e := mercure.NewEvent(u)
+	if err := h.o.Store.Append(e); err != nil {
+		return "", err
+	}
+	return e.ID(), nil
+}
+
+// Drain ends every stream within the time, evenly spread, after everything committed has been
+// dispatched. New streams are refused from here on. It returns when all have ended; when ctx ends
+// first, the streams that are left end at once.
+func (h *Hub) Drain(ctx context.Context, over time.Duration) {
+	h.mu.Lock()
+	if !h.started || h.stopping {
+		h.mu.Unlock()
+		return
+	}
+	h.stopping = true
+	h.mu.Unlock()
+
+	h.settle(ctx)
+	h.toHub(drain{over})
+	for done := ctx.Done(); h.streams.Load() > 0; {
+		select {
+		case <-h.emptied:
+		case <-h.broken:
+			return
+		case <-done:
+			h.toHub(drain{0})
+			done = nil
+		}
+	}
+}
+
+// streamStopped counts a subscriber actor out.
+func (h *Hub) streamStopped() {
+	if h.streams.Add(-1) == 0 {
+		select {
+		case h.emptied <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// settle waits until everything committed was dispatched, or ctx ends.
+func (h *Hub) settle(ctx context.Context) {
+	settled := make(chan struct{})
+	h.toHub(settle{settled})
+	h.notify()
+	select {
+	case <-settled:
+	case <-h.broken:
+	case <-ctx.Done():
+	}
+}
+
+// Stop ends what streams are left and every goroutine of the hub. It is idempotent and legal before Start.
+func (h *Hub) Stop() {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	h.Drain(ended, 0)
+
+	h.mu.Lock()
+	started := h.started
+	h.started, h.stopping = false, true
+	h.mu.Unlock()
+	if !started {
+		return
+	}
+	h.announcer.flush()
+	h.tail.Close()
+	_ = h.o.System.Root.StopFuture(h.pid).Wait()
+	close(h.quit)
+	h.ticking.Wait()
+	h.replayer.stop()
+}

@@ -1,0 +1,74 @@
+package actors
+
+import (
+	"time"
+
+	"hubd/mercure"
+)
+
+// Messages, all immutable once sent.
+//
+//	sender            receiver     messages
+//	tail              hub          available
+//	edge, subscriber  hub          enrol, join, leave
+//	Hub.Stop          hub          settle, drain
+//	edge              hub          census
+//	hub               hub          available, sweep
+//	hub               topic        deliver
+//	hub               subscriber   *batch, joined, overflowed, drainAt, left
+//	edge              subscriber   attach, begin, writable, hungUp
+//	replayer          subscriber   *page
+//	wheel             subscriber   tick
+type (
+	// available says that the log may hold events that were not dispatched yet.
+	available struct{}
+	// enrol makes a new subscriber known; with live it also joins its audience.
+	enrol struct {
+		s    *Subscriber
+		live bool
+	}
+	// join asks to be handed events as they come.
+	join struct{ s *Subscriber }
+	// leave takes an ended subscriber off; left answers it.
+	leave struct{ s *Subscriber }
+	// sweep looks for topics that nobody follows any more.
+	sweep struct{}
+	// settle is answered by closing done once everything committed has been dispatched.
+	settle struct{ done chan<- struct{} }
+	// census is answered with what is known of all subscribers.
+	census struct{ reply chan<- []mercure.Subscription }
+	// drain ends every stream, spread over the time.
+	drain struct{ over time.Duration }
+
+	// deliver shows an event of the round to a topic.
+	deliver struct {
+		round *round
+		event int
+	}
+
+	// attach gives a new subscriber actor its subscriber, and begin starts the stream.
+	attach struct{ s *Subscriber }
+	begin  struct{ live bool }
+	// joined says that every event after the position will be handed over.
+	joined struct{ at uint64 }
+	// overflowed says that no more events will be handed over: the queue was full.
+	overflowed struct{}
+	// drainAt sets the time at which the stream ends because the hub stops.
+	drainAt struct{ at time.Time }
+	// left says that the hub holds the subscriber no more and sends nothing after this.
+	left struct{}
+	// writable says that a full socket has room again.
+	writable struct{}
+	// hungUp says that the client is gone.
+	hungUp struct{}
+	// tick says that a deadline of the subscriber may have come.
+	tick struct{}
+	// page is a piece of history.
+	page struct {
+		events []*mercure.Event // those that the subscriber wants and may see
+		upto   uint64           // the position up to which history was read
+		end    bool             // nothing was stored after upto
+		gap    bool             // events after the cursor had been removed from history
+		err    error
+	}
+)

@@ -1,0 +1,180 @@
+package actors
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"hubd/topics"
+)
+
+// stopOnFault is the supervision of subscribers: one that panics ends, alone.
+func stopOnFault() actor.SupervisorStrategy {
+	return actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.StopDirective })
+}
+
+// subscriberActor adapts messages to a Subscriber.
+type subscriberActor struct {
+	hub *Hub
+	s   *Subscriber
+}
+
+// Receive implements actor.Actor.
+func (a *subscriberActor) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case attach:
+		a.s = m.s
+	case left:
+		ctx.Stop(ctx.Self())
+	case *actor.Stopping:
+		if a.s != nil {
+			a.s.end(ReasonFault)
+		}
+	case *actor.Stopped:
+		a.hub.streamStopped()
+	default:
+		a.receive(m)
+	}
+}
+
+func (a *subscriberActor) receive(message any) {
+	switch m := message.(type) {
+	case *batch:
+		a.s.onBatch(m)
+	case tick:
+		a.s.onTick()
+	case writable:
+		a.s.onWritable()
+	case hungUp:
+		a.s.end(ReasonClient)
+	case *page:
+		a.s.onPage(m)
+	case joined:
+		a.s.onJoined(m.at)
+	case overflowed:
+		a.s.onOverflowed()
+	case drainAt:
+		a.s.onDrain(m.at)
+	case begin:
+		a.s.begin(m.live)
+	}
+}
+
+// topicActor adapts messages to a topic.
+type topicActor struct{ t *topic }
+
+// Receive implements actor.Actor.
+func (a *topicActor) Receive(ctx actor.Context) {
+	if m, ok := ctx.Message().(deliver); ok {
+		a.t.deliver(m.round, m.event)
+	}
+}
+
+// hubActor adapts messages to the sequencer, and is its outbox.
+type hubActor struct {
+	hub *Hub
+	ctx actor.Context
+	q   *sequencer
+}
+
+// sequencerProps makes the hub actor. Topics are its children. A topic that fails has not shown an
+// event to its audiences, and a hub actor that fails may have shown it to some: neither can go on without
+// losing events, so both stop, the fault is reported and the process ends. Streams then resume from their cursors.
+func (h *Hub) sequencerProps() *actor.Props {
+	return actor.PropsFromProducer(
+		func() actor.Actor { return &hubActor{hub: h} },
+		actor.WithMailbox(actor.UnboundedLockfree()),
+		actor.WithSupervisor(stopOnFault()),
+		actor.WithGuardian(actor.NewOneForOneStrategy(0, 0, func(reason any) actor.Directive {
+			h.fault <- fmt.Errorf("hub actor failed: %v", reason)
+			close(h.broken)
+			return actor.StopDirective
+		})),
+	)
+}
+
+// Receive implements actor.Actor.
+func (a *hubActor) Receive(ctx actor.Context) {
+	a.ctx = ctx
+	switch m := ctx.Message().(type) {
+	case available:
+		a.hub.notified.Store(false)
+		more, err := a.q.advance()
+		if err != nil && !a.hub.retry.Swap(true) {
+			a.hub.o.Logger.Error("following the log failed, trying again", slog.Any("error", err))
+		}
+		if more {
+			a.hub.notify()
+		}
+	case enrol:
+		a.q.enrol(m.s, m.live)
+	case join:
+		a.q.join(m.s)
+	case leave:
+		a.q.leave(m.s)
+	case sweep:
+		a.q.sweep()
+	case settle:
+		a.q.settling = append(a.q.settling, m.done)
+		a.hub.notify()
+	case census:
+		m.reply <- a.q.census()
+	case drain:
+		a.q.drain(time.Now(), m.over)
+	case *actor.Started:
+		a.q = &sequencer{
+			out: a, announcer: a.hub.announcer, log: a.hub.o.Log, tail: a.hub.tail, stats: &a.hub.stats,
+			queueBytes: a.hub.o.QueueBytes, batchBytes: a.hub.o.BatchBytes,
+			index:     topics.NewIndex[*interest](a.hub.o.Space),
+			audiences: make(map[string]*audience),
+			topics:    newTopicTable(a.hub.o.MaxTopics),
+		}
+	}
+}
+
+func (a *hubActor) toSubscriber(s *Subscriber, message any) { a.hub.toSubscriber(s, message) }
+func (a *hubActor) toHub(message any)                       { a.hub.toHub(message) }
+func (a *hubActor) stopTopic(ref *topicRef)                 { ref.stop() }
+
+func (a *hubActor) spawnTopic(t *topic) *topicRef {
+	props := actor.PropsFromProducer(
+		func() actor.Actor { return &topicActor{t} },
+		actor.WithMailbox(actor.UnboundedLockfree()),
+		actor.WithDispatcher(actor.NewSynchronizedDispatcher(1)),
+	)
+	pid, root := a.ctx.Spawn(props), a.hub.o.System.Root
+	return &topicRef{
+		name: t.name, topic: t,
+		mail: func(message any) { root.Send(pid, message) },
+		stop: func() { root.Stop(pid) },
+	}
+}
+
+// What follows makes the hub a mailer.
+
+func (h *Hub) toHub(message any) { h.o.System.Root.Send(h.pid, message) }
+
+func (h *Hub) toSubscriber(s *Subscriber, message any) { h.o.System.Root.Send(s.pid, message) }
+
+func (h *Hub) read(q *readRequest)           { h.replayer.request(q) }
+func (h *Hub) arm(d *deadline, at time.Time) { h.wheel.arm(d, at) }
+func (h *Hub) disarm(d *deadline)            { h.wheel.disarm(d) }
+func (h *Hub) now() time.Time                { return time.Now() }
+func (h *Hub) limits() *limits               { return &h.lim }
+func (h *Hub) counters() *Stats              { return &h.stats }
+func (h *Hub) observer() Observer            { return h.o.Observer }
+
+func (h *Hub) scratch() *[]byte { return h.scratches.Get().(*[]byte) }
+func (h *Hub) release(b *[]byte) {
+	if cap(*b) <= 4*scratchBytes {
+		h.scratches.Put(b)
+	}
+}
+
+func (h *Hub) gone(s *Subscriber, r Reason) {
+	h.stats.connected.Add(-1)
+	h.stats.ended[r].Add(1)
+	h.o.Logger.Debug("stream ended", slog.String("reason", r.String()))
+}

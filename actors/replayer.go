@@ -1,0 +1,124 @@
+package actors
+
+import (
+	"sync"
+
+	"hubd/mercure"
+	"hubd/persistence"
+)
+
+// scanPages bounds how many pages of history that hold nothing for a subscriber are read in its turn.
+const scanPages = 16
+
+// replayer reads pages of history for subscribers that are behind. Its few goroutines bound how many
+// pages are in the making; who waits is one entry per subscriber, served first come, first served.
+type replayer struct {
+	log       persistence.Log
+	pageBytes int
+	reply     func(s *Subscriber, p *page)
+
+	mu      sync.Mutex
+	wake    *sync.Cond
+	waiting []*readRequest
+	closed  bool
+	done    sync.WaitGroup
+}
+
+// readRequest asks for what the subscriber wants of the history after its cursor.
+type readRequest struct {
+	s *Subscriber
+	// after is the cursor.
+	after uint64
+	// anchored says that the events after the cursor must still be there; a cursor that stood for the
+	// beginning of history moves with it.
+	anchored bool
+}
+
+func newReplayer(log persistence.Log, pageBytes int, reply func(*Subscriber, *page)) *replayer {
+	r := &replayer{log: log, pageBytes: pageBytes, reply: reply}
+	r.wake = sync.NewCond(&r.mu)
+	return r
+}
+
+func (r *replayer) start(workers int) {
+	for range workers {
+		r.done.Go(r.work)
+	}
+}
+
+// stop ends the workers; what still waits is not answered.
+func (r *replayer) stop() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.wake.Broadcast()
+	r.done.Wait()
+}
+
+func (r *replayer) request(q *readRequest) {
+	r.mu.Lock()
+	r.waiting = append(r.waiting, q)
+	r.mu.Unlock()
+	r.wake.Signal()
+}
+
+func (r *replayer) work() {
+	for {
+		r.mu.Lock()
+		for len(r.waiting) == 0 && !r.closed {
+			r.wake.Wait()
+		}
+		if r.closed {
+			r.mu.Unlock()
+			return
+		}
+		q := r.waiting[0]
+		r.waiting[0] = nil
+		r.waiting = r.waiting[1:]
+		r.mu.Unlock()
+		r.reply(q.s, r.read(q))
+	}
+}
+
+// read makes the page: the first events that the subscriber wants, filtered by what its token grants
+// now (invariant I3 holds for history as for live events).
+func (r *replayer) read(q *readRequest) *page {
+	p := &page{upto: q.after}
+	for range scanPages {
+		events, err := r.log.Read(p.upto, r.pageBytes)
+		if err != nil {
+			p.err = err
+			return p
+		}
+		if before, _ := r.log.Bounds(); before > p.upto {
+			if q.anchored {
+				p.gap = true
+				return p
+			}
+			p.upto = max(p.upto, before)
+			continue
+		}
+		if len(events) == 0 {
+			p.end = true
+			return p
+		}
+		q.anchored = true
+		p.upto = events[len(events)-1].Position
+		p.events = filter(events, q.s)
+		if len(p.events) > 0 {
+			return p
+		}
+	}
+	return p
+}
+
+// filter keeps the events that the subscriber wants and may read. The page belongs to the caller.
+func filter(events []*mercure.Event, s *Subscriber) []*mercure.Event {
+	kept := events[:0]
+	for _, e := range events {
+		if s.want.MatchAny(e.Topics) && may(s.grants, e) {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}

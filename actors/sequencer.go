@@ -1,0 +1,248 @@
+package actors
+
+import (
+	"time"
+
+	"hubd/mercure"
+	"hubd/persistence"
+	"hubd/topics"
+)
+
+// sweepStep is how many topics the sweep looks at in one turn of the hub actor.
+const sweepStep = 256
+
+// outbox is how the sequencer reaches the rest of the hub; the hub actor gives it protoactor's, tests
+// give it their own.
+type outbox interface {
+	toSubscriber(s *Subscriber, message any)
+	toHub(message any)
+	spawnTopic(t *topic) *topicRef
+	stopTopic(ref *topicRef)
+}
+
+// sequencer is the state of the hub actor: it walks the log and hands every event, in order, to the
+// audiences that follow its topics. Only its actor touches it, except for what says otherwise.
+type sequencer struct {
+	out   outbox
+	log   persistence.Log
+	tail  persistence.Tail
+	stats *Stats
+	// announcer is told of subscribers that others may know of.
+	announcer *announcer
+
+	queueBytes int64
+	batchBytes int
+
+	index     *topics.Index[*interest]
+	audiences map[string]*audience
+	topics    *topicTable
+	round     round
+	lookup    []*topics.Node[*interest]
+
+	// members are all enrolled subscribers, joined or not.
+	members []*Subscriber
+	// settling waits for the tail to come to the head.
+	settling []chan<- struct{}
+	// draining is when the last stream ends because the hub stops; zero until then.
+	draining time.Time
+	sweeping bool
+	// swept counts the topics that the present sweep has looked at.
+	swept int
+}
+
+// advance takes what the tail holds, up to the batch bound, and fans it out. It reports whether there
+// may be more, and returns the tail's error, after which the caller tries again later.
+func (q *sequencer) advance() (more bool, err error) {
+	events, err := q.tail.Next(q.round.begin(), q.batchBytes)
+	q.round.hold(events)
+	if len(events) == 0 {
+		if err == nil {
+			for _, done := range q.settling {
+				close(done)
+			}
+			q.settling = nil
+		}
+		return false, err
+	}
+	if q.index.Len() > 0 {
+		for i, e := range events {
+			q.address(i, e)
+		}
+		q.handOver()
+	}
+	q.stats.dispatched.Store(events[len(events)-1].Position)
+	return true, err
+}
+
+// address shows an event to the actors of its topics; a topic that nobody follows gets none.
+func (q *sequencer) address(i int, e *mercure.Event) {
+	for _, name := range e.Topics {
+		ref := q.topics.get(name)
+		if ref == nil {
+			q.lookup = q.index.Lookup(name, q.lookup[:0])
+			if len(q.lookup) == 0 {
+				continue
+			}
+			ref = q.open(name)
+		}
+		ref.mail(deliver{&q.round, i})
+		if ref.topic.shown != e.Position {
+			// Going on would let streams pass an event that they never got, for good.
+			panic("topic actor failed on an event")
+		}
+	}
+}
+
+func (q *sequencer) open(name string) *topicRef {
+	ref := q.out.spawnTopic(newTopic(name, q.index))
+	if evicted := q.topics.add(ref); evicted != nil {
+		q.out.stopTopic(evicted)
+	}
+	q.stats.topics.Store(int64(len(q.topics.list)))
+	return ref
+}
+
+func (q *sequencer) close(ref *topicRef) {
+	q.topics.remove(ref)
+	q.out.stopTopic(ref)
+	q.stats.topics.Store(int64(len(q.topics.list)))
+}
+
+// handOver gives every touched audience its batch. A subscriber whose queue has no room leaves its
+// audience here, so later rounds do not look at it, and reads the log instead.
+func (q *sequencer) handOver() {
+	for _, a := range q.round.touched {
+		b := q.round.batch(a)
+		for i := 0; i < len(a.members); {
+			s := a.members[i]
+			if s.offer(b, q.queueBytes) {
+				q.out.toSubscriber(s, b)
+				i++
+				continue
+			}
+			q.exit(s)
+			q.out.toSubscriber(s, overflowed{})
+		}
+	}
+}
+
+// enrol makes a subscriber known; one without a cursor joins at once, at the head, so that it gets
+// nothing that was committed before it came.
+func (q *sequencer) enrol(s *Subscriber, live bool) {
+	s.member = len(q.members)
+	q.members = append(q.members, s)
+	if s.presence != nil {
+		q.announcer.arrived(s)
+	}
+	if live {
+		q.enter(s)
+		_, head := q.log.Bounds()
+		q.out.toSubscriber(s, joined{head})
+	}
+	if !q.draining.IsZero() {
+		q.out.toSubscriber(s, drainAt{q.draining})
+	}
+}
+
+// join lets a subscriber that read up to here have what comes after. An audience's place in the
+// index must be known to topics before the next event, which the index's generation sees to.
+func (q *sequencer) join(s *Subscriber) {
+	if s.member < 0 || s.audience != nil {
+		return
+	}
+	q.enter(s)
+	q.out.toSubscriber(s, joined{q.stats.dispatched.Load()})
+}
+
+// leave forgets a subscriber, which may have ended before it was enrolled.
+func (q *sequencer) leave(s *Subscriber) {
+	defer q.out.toSubscriber(s, left{})
+	if s.member < 0 {
+		return
+	}
+	q.exit(s)
+	last := len(q.members) - 1
+	q.members[s.member] = q.members[last]
+	q.members[s.member].member = s.member
+	q.members[last] = nil
+	q.members = q.members[:last]
+	s.member = -1
+	if s.presence != nil {
+		q.announcer.departed(s)
+	}
+}
+
+// census lists the subscriptions of all subscribers that others may know of.
+func (q *sequencer) census() []mercure.Subscription {
+	var all []mercure.Subscription
+	for _, s := range q.members {
+		if s.presence != nil {
+			all = append(all, s.presence.subscriptions...)
+		}
+	}
+	return all
+}
+
+func (q *sequencer) enter(s *Subscriber) {
+	key := audienceKey(s.want, s.grants)
+	a := q.audiences[key]
+	if a == nil {
+		a = &audience{key: key, want: s.want, grants: s.grants}
+		a.attach(q.index)
+		q.audiences[key] = a
+	}
+	a.enter(s)
+}
+
+// exit takes a subscriber out of its audience, and the audience out of the index when it was the last.
+func (q *sequencer) exit(s *Subscriber) {
+	a := s.audience
+	if a == nil {
+		return
+	}
+	a.exit(s)
+	if len(a.members) > 0 {
+		return
+	}
+	delete(q.audiences, a.key)
+	a.detach(q.index)
+	q.unfollow(a.want)
+	if len(q.topics.list) > 0 && !q.sweeping {
+		q.sweeping, q.swept = true, 0
+		q.out.toHub(sweep{})
+	}
+}
+
+// unfollow ends the topics that a set of matchers names outright and that nobody follows now; those
+// that only a pattern selected are left to the sweep.
+func (q *sequencer) unfollow(want *topics.Set) {
+	for _, sel := range want.Selectors() {
+		if ref := q.topics.byName[sel.Matcher().Pattern]; ref != nil && !ref.topic.followed() {
+			q.close(ref)
+		}
+	}
+}
+
+// sweep ends topics that nobody follows any more, a step at a time so that events do not wait for it.
+func (q *sequencer) sweep() {
+	for range sweepStep {
+		if q.swept >= len(q.topics.list) {
+			q.sweeping = false
+			return
+		}
+		if ref := q.topics.list[q.swept]; ref.topic.followed() {
+			q.swept++
+		} else {
+			q.close(ref)
+		}
+	}
+	q.out.toHub(sweep{})
+}
+
+// drain ends every stream within the time from now, evenly spread.
+func (q *sequencer) drain(now time.Time, over time.Duration) {
+	q.draining = now.Add(over)
+	for i, s := range q.members {
+		q.out.toSubscriber(s, drainAt{now.Add(over * time.Duration(i+1) / time.Duration(len(q.members)))})
+	}
+}

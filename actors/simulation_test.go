@@ -1,0 +1,397 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tmaxmax/go-sse"
+
+	"hubd/mercure"
+	"hubd/persistence"
+	"hubd/persistence/memory"
+	"hubd/topics"
+)
+
+// simulation is the hub without goroutines, clock or network: every mailbox, socket and replay is a
+// list from which a seeded source of chance takes the next thing to happen. Invariants I1, I2 and I3
+// must hold whatever the order.
+type simulation struct {
+	t     *testing.T
+	rng   *rand.Rand
+	space *topics.Space
+	log   persistence.Log
+	q     *sequencer
+	stats Stats
+	clock time.Time
+
+	toDo    []any // the hub's mailbox
+	clients []*client
+	reads   []*readRequest
+	events  []*mercure.Event // all that was committed
+}
+
+// client is a subscriber, its mailbox, and the far end of its connection.
+type client struct {
+	s    *Subscriber
+	mail []any
+
+	buffer   []byte // in the socket
+	room     int    // the socket's size
+	full     bool
+	received []byte
+	closed   bool
+	reason   Reason
+
+	cursor *Cursor
+	began  uint64 // the head when Subscribe was called
+	opened uint64 // the head when the client saw the prelude
+}
+
+const simPrelude = "HEAD\n"
+
+func (c *client) Watch(*Subscriber) {}
+
+func (c *client) Write(p []byte) (int, error) {
+	if c.closed {
+		return 0, errors.New("closed")
+	}
+	n := min(len(p), c.room-len(c.buffer))
+	c.buffer = append(c.buffer, p[:n]...)
+	c.full = n < len(p)
+	return n, nil
+}
+
+func (c *client) Close() error {
+	c.closed = true
+	return nil
+}
+
+func newSimulation(t *testing.T, seed uint64, retention persistence.Retention) *simulation {
+	t.Helper()
+	space, err := topics.NewSpace(topics.Options{BaseURL: "https://hub.example/.well-known/mercure"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &simulation{t: t, rng: rand.New(rand.NewPCG(seed, 1)), space: space, clock: time.Unix(1e9, 0)}
+	if m.log, err = memory.Open(memory.Options{Retention: retention}); err != nil {
+		t.Fatal(err)
+	}
+	tail, err := m.log.Tail(0, func() { m.toDo = append(m.toDo, available{}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		tail.Close()
+		_ = m.log.Close()
+		space.Close()
+	})
+	m.q = &sequencer{
+		out: m, log: m.log, tail: tail, stats: &m.stats, queueBytes: 700, batchBytes: 400,
+		index: topics.NewIndex[*interest](space), audiences: make(map[string]*audience), topics: newTopicTable(3),
+	}
+	return m
+}
+
+// What follows makes the simulation an outbox and a mailer.
+
+func (m *simulation) toHub(message any) { m.toDo = append(m.toDo, message) }
+
+func (m *simulation) toSubscriber(s *Subscriber, message any) {
+	c := s.conn.(*client)
+	c.mail = append(c.mail, message)
+}
+
+func (m *simulation) spawnTopic(t *topic) *topicRef {
+	return &topicRef{name: t.name, topic: t, stop: func() {}, mail: func(message any) {
+		d := message.(deliver)
+		t.deliver(d.round, d.event)
+	}}
+}
+
+func (m *simulation) stopTopic(*topicRef)          {}
+func (m *simulation) read(q *readRequest)          { m.reads = append(m.reads, q) }
+func (m *simulation) arm(*deadline, time.Time)     {}
+func (m *simulation) disarm(*deadline)             {}
+func (m *simulation) now() time.Time               { return m.clock }
+func (m *simulation) limits() *limits              { return &limits{} }
+func (m *simulation) counters() *Stats             { return &m.stats }
+func (m *simulation) observer() Observer           { return deaf{} }
+func (m *simulation) scratch() *[]byte             { return new([]byte) }
+func (m *simulation) release(*[]byte)              {}
+func (m *simulation) gone(s *Subscriber, r Reason) { s.conn.(*client).reason = r }
+
+// The things that can happen.
+
+func (m *simulation) publish() {
+	var batch []*mercure.Event
+	for range 1 + m.rng.IntN(4) {
+		u := &mercure.Update{
+			Topics:  []string{m.topic()},
+			Data:    strings.Repeat("x", m.rng.IntN(300)),
+			Private: m.rng.IntN(3) == 0,
+		}
+		if m.rng.IntN(3) == 0 {
+			u.Topics = append(u.Topics, m.topic())
+		}
+		batch = append(batch, mercure.NewEvent(u))
+	}
+	if _, err := m.log.Append(batch); err != nil {
+		m.t.Fatal(err)
+	}
+	m.events = append(m.events, batch...)
+}
+
+func (m *simulation) topic() string { return fmt.Sprintf("https://hub.example/t/%d", m.rng.IntN(6)) }
+
+func (m *simulation) set() *topics.Set {
+	choice := []mercure.Matcher{
+		{Type: mercure.Exact, Pattern: m.topic()},
+		{Type: mercure.Template, Pattern: m.topic()},
+		{Type: mercure.Template, Pattern: "https://hub.example/t/{n}"},
+		{Type: mercure.URLPattern, Pattern: "/t/:n"},
+		{Type: mercure.Exact, Pattern: "*"},
+	}
+	var ms []mercure.Matcher
+	for range 1 + m.rng.IntN(2) {
+		ms = append(ms, choice[m.rng.IntN(len(choice))])
+	}
+	set, err := m.space.NewSet(ms)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return set
+}
+
+func (m *simulation) connect() {
+	c := &client{room: 100 + m.rng.IntN(900)}
+	_, c.began = m.log.Bounds()
+	c.opened = 1 << 62
+	c.s = &Subscriber{hub: m, conn: c, want: m.set(), member: -1, prelude: []byte(simPrelude)}
+	if m.rng.IntN(2) == 0 {
+		c.s.grants = m.set()
+	}
+	before, head := m.log.Bounds()
+	switch m.rng.IntN(3) {
+	case 0:
+		c.cursor = &Cursor{Position: before}
+	case 1:
+		if head > before {
+			c.cursor = &Cursor{Position: before + 1 + m.rng.Uint64N(head-before), Known: true}
+		}
+	}
+	if c.cursor != nil {
+		c.s.cursor, c.s.anchored = c.cursor.Position, c.cursor.Known
+	}
+	m.clients = append(m.clients, c)
+	c.mail = append(c.mail, begin{c.cursor == nil})
+}
+
+// stepHub lets the hub actor take a message.
+func (m *simulation) stepHub() bool {
+	if len(m.toDo) == 0 {
+		return false
+	}
+	message := m.toDo[0]
+	m.toDo = m.toDo[1:]
+	switch v := message.(type) {
+	case available:
+		more, err := m.q.advance()
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		if more {
+			m.toHub(available{})
+		}
+	case enrol:
+		m.q.enrol(v.s, v.live)
+	case join:
+		m.q.join(v.s)
+	case leave:
+		m.q.leave(v.s)
+	case sweep:
+		m.q.sweep()
+	}
+	return true
+}
+
+// stepClient lets a subscriber actor take a message.
+func (m *simulation) stepClient(c *client) bool {
+	if len(c.mail) == 0 {
+		return false
+	}
+	message := c.mail[0]
+	c.mail = c.mail[1:]
+	a := subscriberActor{s: c.s}
+	a.receive(message)
+	return true
+}
+
+func (m *simulation) stepRead() bool {
+	if len(m.reads) == 0 {
+		return false
+	}
+	i := m.rng.IntN(len(m.reads))
+	q := m.reads[i]
+	m.reads = slices.Delete(m.reads, i, i+1)
+	r := replayer{log: m.log, pageBytes: 350}
+	m.toSubscriber(q.s, r.read(q))
+	return true
+}
+
+// stepSocket lets the far end read some of what is in the socket.
+func (m *simulation) stepSocket(c *client, all bool) bool {
+	if len(c.buffer) == 0 || c.closed {
+		return false
+	}
+	n := len(c.buffer)
+	if !all {
+		n = 1 + m.rng.IntN(n)
+	}
+	c.received = append(c.received, c.buffer[:n]...)
+	c.buffer = c.buffer[n:]
+	if len(c.received) >= len(simPrelude) {
+		_, head := m.log.Bounds()
+		c.opened = min(c.opened, head)
+	}
+	if c.full {
+		c.full = false
+		m.toSubscriber(c.s, writable{})
+	}
+	return true
+}
+
+func (m *simulation) any() *client { return m.clients[m.rng.IntN(len(m.clients))] }
+
+func (m *simulation) step() {
+	switch n := m.rng.IntN(100); {
+	case n < 6:
+		m.publish()
+	case n < 9 && len(m.clients) < 12:
+		m.connect()
+	case n < 10 && len(m.clients) > 0:
+		m.toSubscriber(m.any().s, hungUp{})
+	case n < 35:
+		m.stepHub()
+	case n < 50:
+		m.stepRead()
+	case len(m.clients) == 0:
+	case n < 80:
+		m.stepClient(m.any())
+	default:
+		m.stepSocket(m.any(), false)
+	}
+}
+
+// settle lets everything happen that is left to happen.
+func (m *simulation) settle() {
+	for busy := true; busy; {
+		busy = m.stepHub()
+		busy = m.stepRead() || busy
+		for _, c := range m.clients {
+			busy = m.stepClient(c) || busy
+			busy = m.stepSocket(c, true) || busy
+		}
+	}
+}
+
+// check compares what a client received with what it should have.
+func (m *simulation) check(c *client) error {
+	if c.closed {
+		if c.reason != ReasonClient {
+			return fmt.Errorf("ended for %s", c.reason)
+		}
+		c.received = c.received[:max(0, strings.LastIndex(string(c.received), "\n\n")+2-1)]
+	} else if c.s.state != live {
+		return fmt.Errorf("is not live in the end but %d", c.s.state)
+	}
+	text, found := strings.CutPrefix(string(c.received), simPrelude)
+	if !found && !c.closed {
+		return errors.New("got no prelude")
+	}
+	var got []string
+	for e, err := range sse.Read(strings.NewReader(text), nil) {
+		if err != nil {
+			return fmt.Errorf("stream does not parse: %w", err)
+		}
+		got = append(got, e.LastEventID)
+	}
+	var want []string
+	oldest := uint64(0)
+	for _, e := range m.events {
+		after := c.began
+		if c.cursor != nil {
+			after = c.cursor.Position
+		}
+		if e.Position <= after || !c.s.want.MatchAny(e.Topics) || e.Private && !c.s.grants.MatchAny(e.Topics) {
+			continue
+		}
+		want = append(want, e.ID())
+		if e.Position <= c.opened {
+			oldest++
+		}
+	}
+	return compare(got, want, c, oldest)
+}
+
+// compare demands that got is want, but for what a live stream may lack: events from before the
+// client saw the response; and for what an ended stream did not live to see.
+func compare(got, want []string, c *client, before uint64) error {
+	if c.closed {
+		want = want[:min(len(want), len(got))]
+		if c.cursor == nil && len(got) > 0 {
+			return nil // its beginning is checked on streams that live
+		}
+	}
+	if c.cursor == nil && len(got) < len(want) && uint64(len(want)-len(got)) <= before {
+		want = want[len(want)-len(got):]
+	}
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("received %d events, want %d:\n%v\n%v", len(got), len(want), got, want)
+	}
+	return nil
+}
+
+// TestInvariantsI1I2I3 runs random histories. I1: what is committed reaches every open stream that
+// may have it. I2: in log order, each once, from the cursor on. I3: no private event without a grant.
+func TestInvariantsI1I2I3(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(400) {
+		m := newSimulation(t, seed, persistence.Retention{})
+		for range 1500 {
+			m.step()
+		}
+		m.settle()
+		for i, c := range m.clients {
+			if err := m.check(c); err != nil {
+				t.Fatalf("seed %d, client %d (cursor %+v, want %s): %v", seed, i, c.cursor, c.s.want.Key(), err)
+			}
+		}
+		m.checkNothingLeft(seed)
+	}
+}
+
+// checkNothingLeft ends every stream and looks for what they leave behind (I4 and I5 in the small).
+func (m *simulation) checkNothingLeft(seed uint64) {
+	for _, c := range m.clients {
+		m.toSubscriber(c.s, hungUp{})
+	}
+	m.settle()
+	q := m.q
+	if len(q.members)+len(q.audiences)+len(q.topics.list)+len(q.topics.byName)+q.index.Len() != 0 {
+		m.t.Fatalf("seed %d: left behind: %d members, %d audiences, %d topics, %d index entries",
+			seed, len(q.members), len(q.audiences), len(q.topics.list), q.index.Len())
+	}
+	if m.stats.queued.Load() != 0 || m.stats.catchup.Load() != 0 {
+		m.t.Fatalf("seed %d: counters left: queued %d, catching up %d", seed, m.stats.queued.Load(), m.stats.catchup.Load())
+	}
+	for _, c := range m.clients {
+		if c.s.queued.Load() != 0 || c.s.waiting.Load() != 0 {
+			m.t.Fatalf("seed %d: subscriber's counters left: queued %d, waiting %d", seed, c.s.queued.Load(), c.s.waiting.Load())
+		}
+	}
+}

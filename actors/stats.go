@@ -1,0 +1,58 @@
+package actors
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Observer is told of what is measured as a distribution. Its methods are called from many goroutines
+// on the hot path and must not block.
+type Observer interface {
+	// Delivery is told for each write to a socket how many events it held and how long ago the log
+	// accepted the first of them.
+	Delivery(events int, age time.Duration)
+}
+
+// Stats are the hub's counters. All methods may be called from any goroutine.
+type Stats struct {
+	dispatched atomic.Uint64
+	topics     atomic.Int64
+	connected  atomic.Int64
+	total      atomic.Uint64
+	deliveries atomic.Uint64
+	replayed   atomic.Uint64
+	misses     atomic.Uint64
+	queued     atomic.Int64
+	catchup    atomic.Int64
+	ended      [reasons]atomic.Uint64
+}
+
+// Dispatched returns the position of the newest event that was fanned out.
+func (s *Stats) Dispatched() uint64 { return s.dispatched.Load() }
+
+// Topics returns the number of topic actors.
+func (s *Stats) Topics() int64 { return s.topics.Load() }
+
+// Connected returns the number of open streams.
+func (s *Stats) Connected() int64 { return s.connected.Load() }
+
+// Total returns the number of streams ever opened.
+func (s *Stats) Total() uint64 { return s.total.Load() }
+
+// Deliveries returns the number of events written to sockets, live and from history.
+func (s *Stats) Deliveries() uint64 { return s.deliveries.Load() }
+
+// Replayed returns the number of events written to sockets from history.
+func (s *Stats) Replayed() uint64 { return s.replayed.Load() }
+
+// Misses returns the number of cursors asked for that are not retained.
+func (s *Stats) Misses() uint64 { return s.misses.Load() }
+
+// QueuedBytes returns the bytes of events that wait in subscribers' queues; subscribers share them.
+func (s *Stats) QueuedBytes() int64 { return s.queued.Load() }
+
+// CatchingUp returns the number of streams that read history instead of following live.
+func (s *Stats) CatchingUp() int64 { return s.catchup.Load() }
+
+// Ended returns the number of streams that ended for the reason.
+func (s *Stats) Ended(r Reason) uint64 { return s.ended[r].Load() }

@@ -1,0 +1,139 @@
+package actors
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"hubd/mercure"
+	"hubd/topics"
+)
+
+// Cursor is where a subscriber wants its history to begin.
+type Cursor struct {
+	// Position is that of the last event seen; 0 with Known false stands for the beginning.
+	Position uint64
+	// Known says that the event is retained. Otherwise the stream begins with the oldest that is.
+	Known bool
+	// ID is the last event's id, or mercure.Earliest if it is not known: what the response says that the
+	// stream begins after ("Reconnection").
+	ID string
+	// Oldest is the id of the oldest event retained, if the one asked for is not; empty if there is none.
+	Oldest string
+}
+
+// Subscription is what a stream is opened with; Prepare makes it.
+type Subscription struct {
+	// Want are the matchers that select what is delivered, and Grants those that allow private updates.
+	Want, Grants *topics.Set
+	// Cursor is where history begins; nil for live events only.
+	Cursor *Cursor
+	// Expires is when the token ends; zero for never.
+	Expires time.Time
+	// Lifetime is the longest life of the stream; zero is no bound. It is shortened by up to a tenth at
+	// random, so that streams that began together do not end together.
+	Lifetime time.Duration
+	// Subscriptions are what others may know of the subscriber; none if subscriptions are not tracked.
+	Subscriptions []mercure.Subscription
+	// Conn carries the stream, and Prelude is written to it first.
+	Conn    Conn
+	Prelude []byte
+}
+
+// Prepare makes a subscription that wants what the matchers select; the caller fills in the rest.
+// Errors wrap topics.ErrSelector and are fit to be sent to the client.
+func (h *Hub) Prepare(ms []mercure.Matcher) (*Subscription, error) {
+	want, err := h.o.Space.NewSet(ms)
+	if err != nil {
+		return nil, err
+	}
+	return &Subscription{Want: want}, nil
+}
+
+// Matchers returns the matchers that the subscription has, each once.
+func (o *Subscription) Matchers() []mercure.Matcher {
+	selectors := o.Want.Selectors()
+	ms := make([]mercure.Matcher, len(selectors))
+	for i, sel := range selectors {
+		ms[i] = sel.Matcher()
+	}
+	return ms
+}
+
+// Subscriptions lists the active subscriptions that are tracked.
+func (h *Hub) Subscriptions() ([]mercure.Subscription, error) {
+	h.mu.Lock()
+	running := h.started && !h.stopping
+	h.mu.Unlock()
+	if !running {
+		return nil, ErrStopping
+	}
+	reply := make(chan []mercure.Subscription, 1)
+	h.toHub(census{reply})
+	select {
+	case all := <-reply:
+		return all, nil
+	case <-h.broken:
+	case <-h.quit:
+	}
+	return nil, ErrStopping
+}
+
+// Resolve turns the id that a client gave as its last event into a cursor.
+func (h *Hub) Resolve(id string) (*Cursor, error) {
+	if id != mercure.Earliest {
+		position, found, err := h.o.Log.Find(id)
+		if err != nil {
+			return nil, fmt.Errorf("looking up event %q: %w", id, err)
+		}
+		if found {
+			return &Cursor{Position: position, Known: true, ID: id}, nil
+		}
+		h.stats.misses.Add(1)
+	}
+	before, _ := h.o.Log.Bounds()
+	c := &Cursor{Position: before, ID: mercure.Earliest}
+	oldest, err := h.o.Log.Read(before, 1)
+	if err != nil {
+		return nil, fmt.Errorf("reading the oldest event: %w", err)
+	}
+	if len(oldest) > 0 {
+		c.Oldest = oldest[0].ID()
+	}
+	return c, nil
+}
+
+// Subscribe opens a stream. It returns at once; the connection belongs to the hub from then on.
+// After an error it still belongs to the caller.
+func (h *Hub) Subscribe(o *Subscription) error {
+	h.mu.Lock()
+	if !h.started || h.stopping {
+		h.mu.Unlock()
+		return ErrStopping
+	}
+	h.streams.Add(1)
+	h.mu.Unlock()
+
+	now := time.Now()
+	s := &Subscriber{
+		hub: h, conn: o.Conn, want: o.Want, grants: o.Grants,
+		prelude: o.Prelude, expires: o.Expires, member: -1,
+	}
+	s.deadline.subscriber = s
+	if len(o.Subscriptions) > 0 {
+		s.presence = &presence{subscriptions: o.Subscriptions}
+	}
+	if o.Lifetime > 0 {
+		s.lifetime = now.Add(o.Lifetime - rand.N(o.Lifetime/10+1))
+	}
+	if o.Cursor != nil {
+		s.cursor, s.anchored = o.Cursor.Position, o.Cursor.Known
+	}
+	h.stats.connected.Add(1)
+	h.stats.total.Add(1)
+	s.pid = h.o.System.Root.Spawn(h.streamers)
+	h.toSubscriber(s, attach{s})
+	o.Conn.Watch(s)
+	h.toSubscriber(s, begin{o.Cursor == nil})
+	return nil
+}

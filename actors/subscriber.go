@@ -1,0 +1,400 @@
+package actors
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"hubd/topics"
+)
+
+// Conn is a subscriber's connection as the edge gives it to the hub. One goroutine at a time uses it.
+type Conn interface {
+	// Watch is called once, before any other method: from then on the edge calls Hangup when the client
+	// is gone, and Writable as Write says.
+	Watch(s *Subscriber)
+	// Write sends as much of p as the socket takes at once and never blocks. Fewer bytes than len(p)
+	// without an error mean that the socket is full: the edge then calls Subscriber.Writable when it
+	// has room.
+	Write(p []byte) (n int, err error)
+	// Close ends the connection and everything that watches it.
+	Close() error
+}
+
+// state is where a subscriber is in its life; see the package comment for the transitions.
+type state uint8
+
+const (
+	opening state = iota
+	reading
+	joining
+	live
+	ended
+)
+
+// Subscriber is one stream: a cursor on the log, a connection, and what waits between the two. Its
+// exported methods may be called from any goroutine; the rest belongs to its actor but for what says otherwise.
+type Subscriber struct {
+	hub  mailer
+	conn Conn
+	pid  *actor.PID
+
+	// want and grants are immutable: the matchers that route, and those that allow private events.
+	want, grants *topics.Set
+
+	// presence is what others may know of the subscriber; nil for nothing.
+	presence *presence
+
+	// Owned by the hub actor: the places in its lists.
+	audience      *audience
+	place, member int
+
+	// waiting counts batches in the mailbox, queued the bytes handed over and not yet written.
+	// Both are raised by the hub actor and lowered by this one.
+	waiting atomic.Int32
+	queued  atomic.Int64
+
+	state state
+	// joined says that the hub hands over every event after the cursor, or after target while reading.
+	joined bool
+	// asked says that a page is on its way.
+	asked bool
+	// anchored says that the cursor is an event seen by the client, or one that was skipped for it, so a gap after it
+	// is a loss.
+	anchored bool
+	// draining says that the stream ends at lifetime because the hub stops.
+	draining bool
+	// catching says that the stream counts as catching up.
+	catching bool
+
+	// cursor is the position up to which everything was written or is in current.
+	cursor uint64
+	// target is the position up to which history must be read before live events follow.
+	target uint64
+
+	// current is the batch that the socket did not take whole, and offset what it did take of it.
+	current *batch
+	offset  int
+	pending []*batch
+
+	// prelude is written before any event: the response's head.
+	prelude []byte
+
+	// lastWrite is the time of the last successful write; stalled that since which the socket is full.
+	lastWrite, stalled time.Time
+	lifetime, expires  time.Time
+	deadline           deadline
+}
+
+// mailer is how a subscriber reaches the rest of the hub.
+type mailer interface {
+	toHub(message any)
+	toSubscriber(s *Subscriber, message any)
+	read(q *readRequest)
+	arm(d *deadline, at time.Time)
+	disarm(d *deadline)
+	now() time.Time
+	limits() *limits
+	counters() *Stats
+	observer() Observer
+	scratch() *[]byte
+	release(*[]byte)
+	// gone is called once, when the subscriber has ended.
+	gone(s *Subscriber, r Reason)
+}
+
+// limits are the times that bound a stream.
+type limits struct {
+	heartbeat, dispatch time.Duration
+}
+
+// heartbeat is an SSE comment: the client ignores it, proxies see traffic, and a dead peer shows.
+const heartbeat = ":\n"
+
+// Hangup tells the subscriber that its client is gone.
+func (s *Subscriber) Hangup() { s.hub.toSubscriber(s, hungUp{}) }
+
+// Writable tells the subscriber that its full socket has room again.
+func (s *Subscriber) Writable() { s.hub.toSubscriber(s, writable{}) }
+
+// offer counts a batch in and reports whether there is room for it; a batch larger than the whole
+// queue is let through when nothing else waits. Called by the hub actor.
+func (s *Subscriber) offer(b *batch, bound int64) bool {
+	if queued := s.queued.Load(); queued > 0 && queued+b.cost > bound {
+		return false
+	}
+	s.queued.Add(b.cost)
+	s.hub.counters().queued.Add(b.cost)
+	s.waiting.Add(1)
+	return true
+}
+
+// begin starts the stream: one with a cursor reads history first.
+func (s *Subscriber) begin(live bool) {
+	if s.state == ended {
+		return
+	}
+	now := s.hub.now()
+	s.lastWrite = now
+	s.rearm(now)
+	s.hub.toHub(enrol{s, live})
+	if live {
+		return
+	}
+	s.state = reading
+	s.catchingUp(true)
+	s.flush()
+	s.proceed()
+}
+
+// onJoined: from here on the hub hands over every event after the position.
+func (s *Subscriber) onJoined(at uint64) {
+	if s.state == ended {
+		return
+	}
+	s.joined = true
+	switch {
+	case s.state == opening:
+		s.cursor, s.anchored = at, true
+		s.live()
+	case s.cursor >= at:
+		s.live()
+	default:
+		s.target, s.state = at, reading
+		s.proceed()
+	}
+}
+
+func (s *Subscriber) live() {
+	s.state = live
+	s.catchingUp(false)
+	s.flush()
+}
+
+// onBatch takes what the hub handed over, and writes unless more of it is in the mailbox already.
+func (s *Subscriber) onBatch(b *batch) {
+	more := s.waiting.Add(-1) > 0
+	if s.state == ended {
+		s.uncount(b)
+		return
+	}
+	s.pending = append(s.pending, b)
+	if !more && s.current == nil {
+		s.flush()
+	}
+}
+
+// onOverflowed: the hub hands over nothing more. What waits is dropped whole, but for the rest of the
+// event that the client has begun to receive, and the cursor goes on by itself.
+func (s *Subscriber) onOverflowed() {
+	if s.state == ended {
+		return
+	}
+	s.joined = false
+	for _, b := range s.pending {
+		s.uncount(b)
+	}
+	s.pending = nil
+	if s.current != nil {
+		s.truncate()
+	}
+	if s.state == live {
+		s.state = reading
+		s.catchingUp(true)
+		s.proceed()
+	}
+}
+
+// truncate cuts what waits down to the rest of the event that is being written.
+func (s *Subscriber) truncate() {
+	b := s.current
+	m := b.within(s.offset)
+	s.uncount(b)
+	s.current = &batch{frames: b.frames[s.offset:m.end], marks: []mark{{m.position, m.end - s.offset}}, accepted: b.accepted}
+	s.offset = 0
+	s.cursor = m.position
+}
+
+// onPage writes a page of history.
+func (s *Subscriber) onPage(p *page) {
+	s.asked = false
+	switch {
+	case s.state == ended:
+		return
+	case p.err != nil:
+		s.end(ReasonStore)
+		return
+	case p.gap:
+		s.end(ReasonBehind)
+		return
+	}
+	if p.upto > s.cursor {
+		s.anchored = true
+	}
+	if !s.writePage(p) || s.state == ended {
+		return
+	}
+	s.cursor = max(s.cursor, p.upto)
+	if p.end && !s.joined && s.state == reading {
+		s.join()
+		return
+	}
+	s.proceed()
+}
+
+// join asks the hub for live events: history has been read to its end.
+func (s *Subscriber) join() {
+	s.state = joining
+	s.hub.toHub(join{s})
+}
+
+// proceed takes a reading subscriber's next step, unless it waits for its socket or for a page.
+func (s *Subscriber) proceed() {
+	if s.state != reading || s.asked || s.current != nil || s.prelude != nil {
+		return
+	}
+	switch {
+	case s.joined && s.cursor >= s.target:
+		s.live()
+	case !s.joined && s.anchored && s.cursor >= s.hub.counters().Dispatched():
+		s.join()
+	default:
+		s.asked = true
+		s.hub.read(&readRequest{s: s, after: s.cursor, anchored: s.anchored})
+	}
+}
+
+// onWritable goes on where the full socket made it stop.
+func (s *Subscriber) onWritable() {
+	if s.state == ended {
+		return
+	}
+	s.flush()
+	s.proceed()
+}
+
+// onDrain sets the end of the stream and tells the client when to come back: not all at once.
+func (s *Subscriber) onDrain(at time.Time) {
+	if s.state == ended {
+		return
+	}
+	s.draining = true
+	if s.lifetime.IsZero() || at.Before(s.lifetime) {
+		s.lifetime = at
+	}
+	s.rearm(s.hub.now())
+}
+
+// onTick serves whatever deadline has come.
+func (s *Subscriber) onTick() {
+	if s.state == ended {
+		return
+	}
+	now := s.hub.now()
+	switch {
+	case !s.expires.IsZero() && !now.Before(s.expires):
+		s.end(ReasonExpired)
+	case !s.lifetime.IsZero() && !now.Before(s.lifetime):
+		s.farewell()
+	case !s.stalled.IsZero() && now.Sub(s.stalled) >= s.hub.limits().dispatch:
+		s.end(ReasonStalled)
+	default:
+		if h := s.hub.limits().heartbeat; h > 0 && s.current == nil && s.prelude == nil && now.Sub(s.lastWrite) >= h {
+			s.beat()
+		}
+		if s.state != ended {
+			s.rearm(now)
+		}
+	}
+}
+
+func (s *Subscriber) beat() {
+	n, err := s.conn.Write([]byte(heartbeat))
+	if err != nil {
+		s.end(ReasonWriteError)
+		return
+	}
+	s.lastWrite = s.hub.now()
+	if n < len(heartbeat) {
+		s.stall()
+		s.current, s.offset = &batch{frames: []byte(heartbeat), marks: []mark{{s.cursor, len(heartbeat)}}, accepted: s.lastWrite}, n
+	}
+}
+
+// farewell ends a stream that lived long enough; the client comes back after a time of its own.
+func (s *Subscriber) farewell() {
+	reason := ReasonLifetime
+	if s.draining {
+		reason = ReasonShutdown
+		if s.current == nil {
+			retry := append(strconv.AppendInt([]byte("retry: "), 500+rand.Int64N(2500), 10), "\n\n"...)
+			// The connection ends next: whether the client reads this is up to it.
+			_, _ = s.conn.Write(retry)
+		}
+	}
+	s.end(reason)
+}
+
+// rearm sets the wheel to the next of the deadlines.
+func (s *Subscriber) rearm(now time.Time) {
+	var next time.Time
+	sooner := func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+	}
+	if h := s.hub.limits().heartbeat; h > 0 {
+		if at := s.lastWrite.Add(h); at.After(now) {
+			sooner(at)
+		} else {
+			sooner(now.Add(h))
+		}
+	}
+	if !s.stalled.IsZero() {
+		sooner(s.stalled.Add(s.hub.limits().dispatch))
+	}
+	if !s.lifetime.IsZero() {
+		sooner(s.lifetime)
+	}
+	if !s.expires.IsZero() {
+		sooner(s.expires)
+	}
+	if !next.IsZero() {
+		s.hub.arm(&s.deadline, next)
+	}
+}
+
+// end closes the stream for good. The hub answers with left, after which the actor stops.
+func (s *Subscriber) end(r Reason) {
+	if s.state == ended {
+		return
+	}
+	s.catchingUp(false)
+	s.state = ended
+	s.hub.disarm(&s.deadline)
+	_ = s.conn.Close()
+	for _, b := range s.pending {
+		s.uncount(b)
+	}
+	if s.current != nil {
+		s.uncount(s.current)
+	}
+	s.pending, s.current, s.prelude = nil, nil, nil
+	s.hub.gone(s, r)
+	s.hub.toHub(leave{s})
+}
+
+func (s *Subscriber) catchingUp(on bool) {
+	if on == s.catching {
+		return
+	}
+	s.catching = on
+	if on {
+		s.hub.counters().catchup.Add(1)
+	} else {
+		s.hub.counters().catchup.Add(-1)
+	}
+}

@@ -1,0 +1,177 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"hubd/bench/report"
+	"hubd/bench/result"
+	"hubd/bench/target"
+	"hubd/bench/workload"
+)
+
+// errFailed is wrapped when a run did not pass.
+var errFailed = errors.New("failed runs")
+
+// loader makes the runs of one call.
+type loader struct {
+	o       *options
+	program string // the hub's path
+	log     io.Writer
+	set     result.Set
+	runs    int
+	failed  int
+}
+
+// runLoad is the command without a name: it runs workloads, prints tables and keeps the results.
+func runLoad(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	o, err := parseOptions(args, stderr)
+	if err != nil {
+		return err
+	}
+	if v := os.Getenv("BENCH_QUICK"); v != "" && v != "0" {
+		o.quick = true
+	}
+	if o.quick && !o.given["results"] {
+		o.results = ""
+	}
+	if o.quick && !o.given["against"] {
+		o.against = []string{"limit"}
+	}
+	l := &loader{o: o, log: stderr, program: o.program}
+	l.set = result.Set{At: time.Now(), Quick: o.quick, Environment: result.ReadEnvironment(ctx, o.root)}
+	l.set.Environment.Store, l.set.Environment.Dialect = o.store, o.keys.Dialect.String()
+	l.set.Environment.HubFlags = o.hubFlags
+	if o.install {
+		if err := target.InstallNchan(ctx); err != nil {
+			return err
+		}
+	}
+	if o.url == "" && o.hub && l.program == "" {
+		dir, err := os.MkdirTemp(o.dir, "hubd-bench-build-")
+		if err != nil {
+			return fmt.Errorf("make a directory for the hub: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+		if l.program, err = target.Build(ctx, o.root, dir); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(stdout, report.Heading(&l.set))
+	for _, w := range workload.All() {
+		if !slices.Contains(o.workloads, w.Name) {
+			continue
+		}
+		if err := l.workload(ctx, &w); err != nil {
+			return err
+		}
+		fmt.Fprintln(stdout, report.Table(&l.set, w.Name, w.Title))
+	}
+	return l.finish(stdout)
+}
+
+func (l *loader) finish(stdout io.Writer) error {
+	if l.o.results != "" {
+		path, err := l.set.Save(l.o.results)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(stdout, "kept in", filepath.ToSlash(path))
+	}
+	if l.failed > 0 {
+		return fmt.Errorf("%w: %d of %d", errFailed, l.failed, len(l.set.Results))
+	}
+	return nil
+}
+
+// workload makes all runs of a workload: in each, every target comes once.
+func (l *loader) workload(ctx context.Context, w *workload.Workload) error {
+	steps := w.Steps
+	if len(steps) == 0 || l.o.given["streams"] {
+		steps = []int{0}
+	}
+	for run := range l.o.runs {
+		for _, streams := range steps {
+			p := w.Default
+			if streams > 0 {
+				p.Streams = streams
+			}
+			p = l.o.apply(p)
+			for _, name := range l.targets(w) {
+				if err := l.run(ctx, w, name, p, run+1); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// targets returns what a workload is run against, in this order.
+func (l *loader) targets(w *workload.Workload) []string {
+	var names []string
+	for _, name := range l.o.against {
+		if name == "nchan" && w.Nchan || name != "nchan" && w.Bare {
+			names = append(names, name)
+		}
+	}
+	if l.o.hub {
+		names = append(names, "hub")
+	}
+	return names
+}
+
+// run makes one run. A run that fails is a result; an error is only that it could not be made.
+func (l *loader) run(ctx context.Context, w *workload.Workload, name string, p result.Params, run int) error {
+	l.runs++
+	fmt.Fprintf(l.log, "%s: run %d against %s\n", w.Name, run, name)
+	t, err := l.start(ctx, w, name)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	r, err := w.Run(ctx, t, p, run)
+	if ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), t.Stop())
+	}
+	if err := t.Stop(); err != nil {
+		r.Warning = fmt.Sprintf("stop %s: %v", name, err)
+		fmt.Fprintln(l.log, "WARNING:", r.Warning)
+	}
+	if err != nil {
+		l.failed++
+		fmt.Fprintln(l.log, "FAILED:", err)
+		for _, f := range r.Faults {
+			fmt.Fprintln(l.log, "  ", f)
+		}
+	}
+	l.set.Results = append(l.set.Results, r)
+	return nil
+}
+
+func (l *loader) start(ctx context.Context, w *workload.Workload, name string) (*target.Target, error) {
+	unique := runName(time.Now(), l.runs)
+	switch {
+	case name == "limit":
+		return target.StartLimit(ctx, 1)
+	case name == "limit-2":
+		return target.StartLimit(ctx, 2)
+	case name == "nchan":
+		return target.StartNchan(ctx, l.o.dir, unique)
+	case l.o.url != "":
+		return target.Remote(ctx, target.RemoteOptions{
+			Keys: l.o.keys, URL: l.o.url, Run: unique, PID: l.o.pid, Metrics: l.o.metrics,
+		})
+	}
+	return target.StartHub(ctx, target.HubOptions{
+		Keys: l.o.keys, Program: l.program, Run: unique, Dir: l.o.dir, Store: l.o.store,
+		Flags: append(slices.Clone(w.HubFlags), l.o.hubFlags...),
+	})
+}

@@ -1,0 +1,126 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"hubd/bench/result"
+)
+
+// page writes BENCHMARKS.md.
+type page struct {
+	strings.Builder
+	// newest has, for each workload, the newest set that holds it.
+	newest map[string]*result.Set
+	notes  map[string]string
+	// charts is the path from the page to the charts.
+	charts string
+}
+
+func (p *page) write(workloads []Workload) []file {
+	p.WriteString(intro)
+	if note := p.notes["intro"]; note != "" {
+		p.WriteString(note + "\n\n")
+	}
+	p.goals()
+	p.growth()
+	var files []file
+	for _, w := range workloads {
+		files = append(files, p.workload(w)...)
+	}
+	return files
+}
+
+const intro = `# Benchmarks
+
+This page is made by ` + "`go run ./bench report`" + ` from the raw results in [bench/results](bench/results), and from nothing
+else but [bench/notes.md](bench/notes.md). To measure anew: ` + "`make bench`" + `, or ` + "`go run ./bench -workload NAME`" + `.
+
+How to read it. The server and the load program share one machine and its loopback interface, so an absolute
+figure holds for that machine alone. The *limit* is a bare loop that writes the frame to every socket, one
+write for each event, with no HTTP beyond the end of the request, no matching and no store; ` + "`limit-2`" + ` is the
+same with a loop on each core. It was run in turn with the hub, so the ratios carry over best. Where there were
+several runs, the figure is their median, with the extremes behind it. Each stream checks every delivery: a
+run in which one event was lost, doubled, reordered or sent to the wrong stream has failed, and its figures
+do not count.
+
+`
+
+func (p *page) goals() {
+	p.WriteString("## Goals\n\n")
+	p.WriteString("The columns of other hubs, and the last one, are those measured when the goals were set, on a machine of the same\n")
+	p.WriteString("kind, with 10,000 streams and 128 bytes of data. Mercure is the reference hub's 1.0 alpha with bolt / in memory.\n\n")
+	p.WriteString("| workload | hubd | limit, same call | hubd / limit | goal | met | Mercure | Centrifugo 6.9 | Nchan 1.3.6 | limit, then |\n")
+	p.WriteString("|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, g := range goals() {
+		v := judge(g, p.newest[g.workload])
+		p.row(v.title, "**"+v.ours+"**", v.measuredLimit, v.ratio, v.text, v.outcome, v.mercure, v.centrifugo, v.nchan, v.limit)
+	}
+	p.WriteString("\n")
+}
+
+func (p *page) row(cells ...string) {
+	p.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+}
+
+// growth writes the goal that costs grow in proportion.
+func (p *page) growth() {
+	s := p.newest[growthName]
+	if s == nil {
+		return
+	}
+	all := judgeGrowth(s)
+	steps := s.Streams(growthName)
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintf(p, "Costs should grow in proportion: what a stream or a delivery costs may differ by a tenth between the ends.\n\n")
+	p.row("cost", count(float64(steps[0]))+" streams", count(float64(steps[len(steps)-1]))+" streams", "ratio", "met")
+	p.row("---", "---", "---", "---", "---")
+	for _, g := range all {
+		p.row(g.title, g.few, g.many, g.ratio, g.outcome)
+	}
+	p.WriteString("\n")
+}
+
+// workload writes one workload's section and returns its charts.
+func (p *page) workload(w Workload) []file {
+	s := p.newest[w.Name]
+	if s == nil {
+		return nil
+	}
+	fmt.Fprintf(p, "## %s\n\n`%s`%s.\n\n", w.Title, w.Name, describe(s, w.Name))
+	if note := p.notes[w.Name]; note != "" {
+		p.WriteString(note + "\n\n")
+	}
+	for i, row := range rows(s, w.Name) {
+		p.row(row...)
+		if i == 0 {
+			p.row(strings.Split(strings.Repeat("---,", len(row)-1)+"---", ",")...)
+		}
+	}
+	p.WriteString("\n")
+	wrong := failures(s, w.Name)
+	for _, line := range wrong {
+		fmt.Fprintf(p, "- %s\n", line)
+	}
+	if len(wrong) > 0 {
+		p.WriteString("\n")
+	}
+	files := charts(s, w.Name, w.Title)
+	for _, f := range files {
+		fmt.Fprintf(p, "![%s: %s](%s/%s)\n\n", w.Title, f.alt, p.charts, f.name)
+	}
+	fmt.Fprintf(p, "<sub>%s</sub>\n\n", strings.ReplaceAll(strings.TrimSpace(Heading(s)), "\n", "; "))
+	return files
+}
+
+// parseNotes splits a file of notes at its second-level headings, which name workloads.
+func parseNotes(text string) map[string]string {
+	notes := make(map[string]string)
+	for _, section := range strings.Split("\n"+text, "\n## ")[1:] {
+		name, body, _ := strings.Cut(section, "\n")
+		notes[strings.TrimSpace(name)] = strings.TrimSpace(body)
+	}
+	return notes
+}

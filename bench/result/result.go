@@ -1,0 +1,103 @@
+package result
+
+// Names of figures that the report speaks of. A workload may have more.
+const (
+	MemoryPerStream    = "memory_per_stream_bytes"
+	ConnectTime        = "connect_seconds"
+	CPUPerConnect      = "server_cpu_per_connect_seconds"
+	CPUPerDelivery     = "server_cpu_per_delivery_seconds"
+	CPUPerPublish      = "server_cpu_per_publish_seconds"
+	ReaderPerDelivery  = "load_cpu_per_delivery_seconds"
+	LoadPerPublish     = "load_cpu_per_publish_seconds"
+	LatencyP50         = "latency_p50_seconds"
+	LatencyP99         = "latency_p99_seconds"
+	LatencyP999        = "latency_p999_seconds"
+	LatencyMax         = "latency_max_seconds"
+	PublishP50         = "publish_p50_seconds"
+	PublishP99         = "publish_p99_seconds"
+	PublishLateP99     = "publish_begun_late_p99_seconds"
+	DeliveriesPerSec   = "deliveries_per_second"
+	PublishesPerSec    = "publishes_per_second"
+	EventsPerSec       = "events_per_second"
+	Deliveries         = "deliveries_count"
+	Publishes          = "publishes_count"
+	Refused            = "refused_count"
+	Reconnects         = "reconnects_count"
+	Replayed           = "replayed_count"
+	RSS                = "server_rss_bytes"
+	PeakRSS            = "server_peak_rss_bytes"
+	Heap               = "server_heap_bytes"
+	Goroutines         = "server_goroutines_count"
+	GoroutinesPerIdle  = "server_goroutines_per_stream_count"
+	Threads            = "server_threads_count"
+	Files              = "server_files_count"
+	SyncsPerSec        = "disk_syncs_per_second"
+	GoroutinesLeftOver = "server_goroutines_left_count"
+	FilesLeftOver      = "server_files_left_count"
+	SlowLatencyP99     = "slow_latency_p99_seconds"
+)
+
+// Params are what a run was asked to do. What a workload does not use is zero.
+type Params struct {
+	Streams     int     `json:"streams,omitempty"`
+	Publishers  int     `json:"publishers,omitempty"`
+	Rate        float64 `json:"publishes_per_second,omitempty"`
+	Seconds     float64 `json:"seconds,omitempty"`
+	Count       int64   `json:"publishes,omitempty"`
+	Window      int64   `json:"window,omitempty"`
+	Payload     int     `json:"payload_bytes,omitempty"`
+	Concurrency int     `json:"connects_under_way,omitempty"`
+	Settle      float64 `json:"settle_seconds,omitempty"`
+	Missing     int64   `json:"missing_events,omitempty"`
+	Churn       float64 `json:"churn_per_second,omitempty"`
+	SlowShare   float64 `json:"slow_share,omitempty"`
+	Topics      int     `json:"topics,omitempty"`
+	Retention   int64   `json:"history_max_events,omitempty"`
+}
+
+// Result is one run of a workload against a target.
+type Result struct {
+	Workload string             `json:"workload"`
+	Target   string             `json:"target"`
+	Run      int                `json:"run"`
+	Params   Params             `json:"params"`
+	Figures  map[string]float64 `json:"figures"`
+	Curves   []Curve            `json:"curves,omitempty"`
+	// Warning says what was wrong with the target besides its deliveries, such as how it ended.
+	Warning string `json:"warning,omitempty"`
+	// Failure says why the run does not count; it is empty when every delivery was right.
+	Failure string   `json:"failure,omitempty"`
+	Faults  []string `json:"faults,omitempty"`
+}
+
+// Set notes a figure.
+func (r *Result) Set(name string, value float64) {
+	if r.Figures == nil {
+		r.Figures = make(map[string]float64)
+	}
+	r.Figures[name] = value
+}
+
+// Names of curves.
+const (
+	// LatencyCurve has the share of deliveries that took longer as x, from 1 downwards, and seconds as y.
+	LatencyCurve = "latency"
+	// MemoryCurve has seconds since the target's start as x and resident bytes as y.
+	MemoryCurve = "memory"
+)
+
+// Curve is a figure that changes along another.
+type Curve struct {
+	Name   string       `json:"name"`
+	Points [][2]float64 `json:"points"`
+}
+
+// Curve returns the points of a curve, or nil.
+func (r *Result) Curve(name string) [][2]float64 {
+	for _, c := range r.Curves {
+		if c.Name == name {
+			return c.Points
+		}
+	}
+	return nil
+}

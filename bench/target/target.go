@@ -1,0 +1,160 @@
+//go:build linux
+
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"hubd/bench/process"
+)
+
+const (
+	// startLimit is how long a server may take until it answers.
+	startLimit = 20 * time.Second
+	// stopGrace is how long a server may take to end; a hub spreads the ends of its streams over some of it.
+	stopGrace = 30 * time.Second
+)
+
+// ErrNotReady is wrapped when a server does not answer in its time.
+var ErrNotReady = errors.New("server is not ready")
+
+// Target is a server that is running.
+type Target struct {
+	// Name is "hub", "limit", "limit-2", "nchan" or "url".
+	Name    string
+	Version string
+	Addr    netip.AddrPort
+	Speaker
+	// PIDs are the processes that serve, or none when they are not known.
+	PIDs []int
+	// Metrics is the URL of the hub's metrics, or empty.
+	Metrics string
+
+	child *process.Child
+	dir   string
+}
+
+// Stop ends what was started and removes what it has written.
+func (t *Target) Stop() error {
+	var err error
+	if t.child != nil {
+		err = t.child.Stop(stopGrace)
+	}
+	if t.dir != "" {
+		err = errors.Join(err, os.RemoveAll(t.dir))
+	}
+	return err
+}
+
+// Died is closed when the server has ended by itself; it is nil for one that was not started here.
+func (t *Target) Died() <-chan struct{} {
+	if t.child == nil {
+		return nil
+	}
+	return t.child.Done()
+}
+
+// Remote returns the hub at a URL, which was started by someone else.
+func Remote(ctx context.Context, o RemoteOptions) (*Target, error) {
+	host, rest, found := strings.Cut(o.URL, "://")
+	if !found || host != "http" {
+		return nil, fmt.Errorf("hub URL %q: only http:// is supported", o.URL)
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		name, port = host, "80"
+	}
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", name)
+	if err != nil {
+		return nil, fmt.Errorf("hub URL %q: %w", o.URL, err)
+	}
+	addr, err := netip.ParseAddrPort(net.JoinHostPort(addrs[0].Unmap().String(), port))
+	if err != nil {
+		return nil, fmt.Errorf("hub URL %q: %w", o.URL, err)
+	}
+	speaker, err := newHub(host, "/"+path, o.Run, o.minter())
+	if err != nil {
+		return nil, err
+	}
+	t := &Target{Name: "url", Addr: addr, Speaker: speaker, Metrics: o.Metrics}
+	if o.PID > 0 {
+		if t.PIDs, err = process.Children(o.PID); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// RemoteOptions describe a hub that is running already.
+type RemoteOptions struct {
+	Keys
+	// URL is the address of the hub's endpoint, such as http://127.0.0.1:3000/.well-known/mercure.
+	URL string
+	// Run is part of every topic.
+	Run string
+	// PID is the hub's process id, or 0 when its cost is not to be read.
+	PID int
+	// Metrics is the URL of its metrics, or empty.
+	Metrics string
+}
+
+// freeAddr returns a loopback address with a port that nothing listens on.
+func freeAddr(ctx context.Context) (netip.AddrPort, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp4", "127.0.0.1:0")
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("find a free port: %w", err)
+	}
+	addr, err := netip.ParseAddrPort(l.Addr().String())
+	return addr, errors.Join(err, l.Close())
+}
+
+// await asks a URL until it answers with a status below 500, the child ends, or the time is over.
+func await(ctx context.Context, url string, child *process.Child) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := ask(ctx, url)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-child.Done():
+			return child.Exited()
+		case <-ctx.Done():
+			return fmt.Errorf("%w after %s: %w", ErrNotReady, startLimit, err)
+		case <-tick.C:
+		}
+	}
+}
+
+func ask(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", url, err)
+	}
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", url, err)
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	if err := errors.Join(err, response.Body.Close()); err != nil {
+		return fmt.Errorf("ask %s: %w", url, err)
+	}
+	if response.StatusCode >= 500 {
+		return fmt.Errorf("ask %s: %s", url, response.Status)
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+//go:build linux
+
+package workload
+
+import (
+	"context"
+	"time"
+
+	"hubd/bench/result"
+)
+
+// Workload is a load with a name.
+type Workload struct {
+	Name  string
+	Title string
+	// Default are the parameters that are not given otherwise.
+	Default result.Params
+	// Steps are numbers of streams to run it with, one after the other, instead of Default.Streams.
+	Steps []int
+	// Bare and Nchan tell whether the bare loop and Nchan can do it too.
+	Bare  bool
+	Nchan bool
+	// HubFlags are what the hub needs for it besides its defaults.
+	HubFlags []string
+
+	run func(ctx context.Context, s *session) error
+	// stall is how long a run waits for the next event before it has failed; 0 is stallLimit.
+	stall time.Duration
+}
+
+const (
+	streams     = 10_000
+	payload     = 128
+	concurrency = 256
+	retention   = 100_000 // the hub's default
+)
+
+// All returns the workloads in the order in which they are run and reported.
+func All() []Workload {
+	base := result.Params{Streams: streams, Payload: payload, Concurrency: concurrency}
+	with := func(change func(p *result.Params)) result.Params {
+		p := base
+		change(&p)
+		return p
+	}
+	return []Workload{
+		{
+			Name: "idle", Title: "Memory of idle streams", Bare: true, Nchan: true, run: idle,
+			Default: with(func(p *result.Params) { p.Settle = 25 }), // fasthttp's idle workers are gone by then
+		}, {
+			Name: "connect", Title: "Connecting streams", Bare: true, Nchan: true, run: connect, Default: base,
+		}, {
+			Name: "fanout-paced", Title: "Fan-out at 5 publishes a second", Bare: true, Nchan: true, run: fanout,
+			Default: with(func(p *result.Params) { p.Publishers, p.Rate, p.Seconds = 1, 5, 20 }),
+		}, {
+			Name: "fanout-saturated", Title: "Fan-out as fast as publishes go", Bare: true, Nchan: true, run: fanout,
+			Default: with(func(p *result.Params) { p.Publishers, p.Count, p.Seconds = 64, 3000, 10 }),
+		}, {
+			Name: "fanout-sustained", Title: "Fan-out with a bounded backlog", run: fanout,
+			Default: with(func(p *result.Params) { p.Publishers, p.Window, p.Seconds = 64, 1000, 10 }),
+		}, {
+			Name: "publish", Title: "Durable publishes without a subscriber", Bare: true, run: publish,
+			Default: with(func(p *result.Params) {
+				p.Streams, p.Publishers, p.Seconds, p.Retention = 0, 256, 10, retention
+			}),
+		}, {
+			Name: "topics", Title: "One topic for each stream", Nchan: true, run: topics,
+			Default: with(func(p *result.Params) { p.Publishers, p.Seconds = 256, 10 }),
+		}, {
+			Name: "patterns", Title: "One pattern for each stream, topics never seen before", run: patterns,
+			Default: with(func(p *result.Params) { p.Publishers, p.Seconds = 256, 10 }),
+		}, {
+			Name: "private", Title: "Private updates, one granted reader each, all subscribed to all", run: private,
+			Default: with(func(p *result.Params) { p.Publishers, p.Seconds = 64, 10 }),
+		}, {
+			Name: "reconnect", Title: "All streams reconnect and catch up", run: reconnect,
+			Default: with(func(p *result.Params) { p.Publishers, p.Missing = 8, 100 }),
+		}, {
+			Name: "replay", Title: "The whole history in one stream", run: replay,
+			Default: with(func(p *result.Params) {
+				p.Streams, p.Publishers, p.Count, p.Retention = 1, 256, retention, retention
+			}),
+		}, {
+			Name: "growth", Title: "Cost against the number of streams", run: growth, Steps: []int{1000, 5000, 10_000, 15_000},
+			Default: with(func(p *result.Params) { p.Publishers, p.Rate, p.Seconds, p.Settle = 1, 5, 10, 5 }),
+		}, {
+			Name: "churn", Title: "Small topics with streams that come and go", run: churn,
+			Default: with(func(p *result.Params) {
+				p.Publishers, p.Rate, p.Seconds, p.Churn, p.Topics = 8, 500, 20, 100, 2000
+			}),
+		}, {
+			Name: "slow", Title: "A tenth of the streams reads slowly", run: slow,
+			Default: with(func(p *result.Params) {
+				p.Streams, p.Publishers, p.Rate, p.Seconds, p.Payload, p.SlowShare = 1000, 32, 500, 10, 1024, 0.1
+			}),
+		},
+	}
+}
+
+// Quick scales parameters down, so that all workloads take about a minute.
+func Quick(p result.Params) result.Params {
+	if p.Streams > 1 {
+		p.Streams = max(p.Streams/10, 100)
+	}
+	p.Seconds = min(p.Seconds, 2)
+	p.Settle = min(p.Settle, 1)
+	p.Topics /= 10
+	p.Churn /= 2
+	p.Count /= 5
+	p.Window /= 5
+	return p
+}

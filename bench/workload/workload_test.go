@@ -1,0 +1,187 @@
+//go:build linux
+
+package workload
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"hubd/auth"
+	"hubd/bench/fakehub"
+	"hubd/bench/ledger"
+	"hubd/bench/result"
+	"hubd/bench/target"
+)
+
+// at returns the fake hub at an address as a target.
+func at(t *testing.T, addr netip.AddrPort) *target.Target {
+	t.Helper()
+	key := strings.Repeat("k", 32)
+	hub, err := target.Remote(t.Context(), target.RemoteOptions{
+		Keys: target.Keys{Dialect: auth.V0, Publisher: key, Subscriber: key}, URL: "http://" + addr.String() + "/hub", Run: "r",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hub
+}
+
+// tiny scales a workload down to what a test has time for.
+func tiny(w *Workload) result.Params {
+	p := w.Default
+	p.Seconds, p.Settle = min(p.Seconds, 0.3), min(p.Settle, 0.05)
+	p.Streams = min(p.Streams, 30)
+	if len(w.Steps) > 0 {
+		p.Streams = 10
+	}
+	p.Publishers = min(p.Publishers, 4)
+	p.Count = min(p.Count, 60)
+	p.Window = min(p.Window, 10)
+	p.Missing = min(p.Missing, 20)
+	p.Topics = min(p.Topics, 6)
+	p.Rate = min(p.Rate, 100)
+	return p
+}
+
+// figures are what each workload must at least have measured against a hub that it knows nothing of.
+func figures(name string) []string {
+	return map[string][]string{
+		"idle":             {result.ConnectTime},
+		"connect":          {result.ConnectTime},
+		"fanout-paced":     {result.LatencyP99, result.Deliveries, result.ReaderPerDelivery},
+		"fanout-saturated": {result.DeliveriesPerSec},
+		"fanout-sustained": {result.DeliveriesPerSec},
+		"publish":          {result.PublishesPerSec, result.PublishP99},
+		"topics":           {result.PublishesPerSec, result.LatencyP99},
+		"patterns":         {result.PublishesPerSec},
+		"reconnect":        {result.EventsPerSec},
+		"replay":           {result.Replayed, result.EventsPerSec},
+		"growth":           {result.LatencyP99},
+		"churn":            {result.Deliveries, result.Reconnects},
+		"slow":             {result.Deliveries, result.SlowLatencyP99},
+	}[name]
+}
+
+func TestWorkloadsPassOnAHubThatIsRight(t *testing.T) {
+	t.Parallel()
+	for _, w := range All() {
+		if w.Name == "private" {
+			continue // the fake hub has no grants
+		}
+		t.Run(w.Name, func(t *testing.T) {
+			t.Parallel()
+			r, err := w.Run(t.Context(), at(t, new(fakehub.Hub).Start(t)), tiny(&w), 1)
+			if err != nil || r.Failure != "" {
+				t.Fatal(err)
+			}
+			for _, name := range figures(w.Name) {
+				if r.Figures[name] <= 0 {
+					t.Errorf("%s is %v", name, r.Figures[name])
+				}
+			}
+		})
+	}
+}
+
+// TestWorkloadsFailOnAHubThatIsWrong has a hub that forgets one event of one stream.
+func TestWorkloadsFailOnAHubThatIsWrong(t *testing.T) {
+	t.Parallel()
+	for _, w := range All() {
+		switch w.Name {
+		case "idle", "connect", "publish", "private", "churn":
+			continue // nothing is delivered, or not to a stream that is known beforehand
+		}
+		t.Run(w.Name, func(t *testing.T) {
+			t.Parallel()
+			turns := 0
+			hub := &fakehub.Hub{Tamper: func(stream int, frames []string) []string {
+				if stream != 0 {
+					return frames
+				}
+				if turns++; turns == 1 && len(frames) > 1 || turns == 2 {
+					return frames[1:]
+				}
+				return frames
+			}}
+			w.stall = time.Second
+			r, err := w.Run(t.Context(), at(t, hub.Start(t)), tiny(&w), 1)
+			if !errors.Is(err, ledger.ErrFault) && !errors.Is(err, errStalled) {
+				t.Fatalf("%v", err)
+			}
+			if r.Failure == "" {
+				t.Error("the result does not say so")
+			}
+		})
+	}
+}
+
+// TestALeakIsFound runs private updates on the fake hub, which sends them to everyone.
+func TestALeakIsFound(t *testing.T) {
+	t.Parallel()
+	for _, w := range All() {
+		if w.Name != "private" {
+			continue
+		}
+		_, err := w.Run(t.Context(), at(t, new(fakehub.Hub).Start(t)), tiny(&w), 1)
+		if !errors.Is(err, ledger.ErrFault) || !strings.Contains(err.Error(), "an update for group") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestAnInterruptEndsARun(t *testing.T) {
+	t.Parallel()
+	for _, w := range All() {
+		if w.Name != "fanout-paced" {
+			continue
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := w.Run(ctx, at(t, new(fakehub.Hub).Start(t)), tiny(&w), 1); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestQuickIsSmaller(t *testing.T) {
+	t.Parallel()
+	for _, w := range All() {
+		p := Quick(w.Default)
+		if p.Streams > 1000 || p.Seconds > 2 || p.Settle > 1 || p.Count > 20_000 {
+			t.Errorf("%s: %+v", w.Name, p)
+		}
+		if w.Default.Publishers > 0 && p.Publishers == 0 || w.Default.Topics > 0 && p.Topics == 0 {
+			t.Errorf("%s: %+v", w.Name, p)
+		}
+	}
+}
+
+func TestRoundRobinSharesOut(t *testing.T) {
+	t.Parallel()
+	const groups, connections = 10, 4
+	plan := roundRobin(groups, connections)
+	owner := make(map[uint32]int)
+	for range 5 {
+		for c := range connections {
+			g, lane := plan(c)
+			if o, ok := owner[g]; ok && o != c || lane != 0 || g >= groups {
+				t.Fatalf("connection %d publishes to group %d of %d", c, g, o)
+			}
+			owner[g] = c
+		}
+	}
+	if len(owner) != groups {
+		t.Errorf("%d groups are published to", len(owner))
+	}
+}
+
+func TestMeasureSyncs(t *testing.T) {
+	t.Parallel()
+	if n, err := measureSyncs(t.TempDir()); err != nil || n <= 0 {
+		t.Errorf("%v, %v", n, err)
+	}
+}

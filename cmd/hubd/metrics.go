@@ -1,0 +1,88 @@
+package main
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"hubd/actors"
+)
+
+// metrics are the hub's measurements. Labels have a bounded set of values: no topic, id or address.
+type metrics struct {
+	registry *prometheus.Registry
+
+	publish, delivery, commit, batch prometheus.Histogram
+	updates                          prometheus.Counter
+}
+
+func newMetrics() *metrics {
+	seconds := prometheus.ExponentialBuckets(0.0001, 2.5, 13)
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		publish: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "hubd_publish_seconds", Help: "Time from a publish to its answer.", Buckets: seconds,
+		}),
+		delivery: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "hubd_delivery_seconds", Help: "Time from the acceptance of an update to the write that carries it, by write.", Buckets: seconds,
+		}),
+		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "hubd_store_commit_seconds", Help: "Time of a commit to the store.", Buckets: seconds,
+		}),
+		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "hubd_store_batch_events", Help: "Updates in a commit.", Buckets: prometheus.ExponentialBuckets(1, 2, 12),
+		}),
+		updates: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "mercure_updates_total", Help: "Updates accepted.",
+		}),
+	}
+	m.registry.MustRegister(
+		m.publish, m.delivery, m.commit, m.batch, m.updates,
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return m
+}
+
+// Publish implements sse.Observer.
+func (m *metrics) Publish(_ int, d time.Duration) { m.publish.Observe(d.Seconds()) }
+
+// Delivery implements actors.Observer.
+func (m *metrics) Delivery(_ int, age time.Duration) { m.delivery.Observe(age.Seconds()) }
+
+// Commit implements persistence.Observer.
+func (m *metrics) Commit(d time.Duration, events int) {
+	m.commit.Observe(d.Seconds())
+	m.batch.Observe(float64(events))
+	m.updates.Add(float64(events))
+}
+
+// watch adds the numbers that the rooms keep by themselves.
+func (m *metrics) watch(d *daemon) {
+	stats := d.hub.Stats()
+	gauge := func(name, help string, value func() float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	counter := func(name, help string, labels prometheus.Labels, value func() float64) {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, value))
+	}
+	gauge("mercure_subscribers_connected", "Streams that are open.", func() float64 { return float64(stats.Connected()) })
+	counter("mercure_subscribers_total", "Streams opened.", nil, func() float64 { return float64(stats.Total()) })
+	counter("hubd_deliveries_total", "Updates written to streams.", nil, func() float64 { return float64(stats.Deliveries()) })
+	gauge("hubd_queue_bytes", "Bytes of updates that wait for streams; streams share them.", func() float64 { return float64(stats.QueuedBytes()) })
+	gauge("hubd_catchup_streams", "Streams that read history.", func() float64 { return float64(stats.CatchingUp()) })
+	counter("hubd_replay_events_total", "Updates written to streams from history.", nil, func() float64 { return float64(stats.Replayed()) })
+	counter("hubd_replay_misses_total", "Cursors asked for that are not retained.", nil, func() float64 { return float64(stats.Misses()) })
+	gauge("hubd_topics", "Topics in use.", func() float64 { return float64(stats.Topics()) })
+	gauge("hubd_connections", "Connections to the hub, streams and others.", func() float64 { return float64(d.server.Connections()) })
+	gauge("hubd_store_waiting", "Updates that wait for their commit.", func() float64 { return float64(d.appender.Waiting()) })
+	cache := d.space.CacheStats
+	counter("hubd_selector_cache_hits", "Answers of the selector cache.", nil, func() float64 { return float64(cache().Hits) })
+	counter("hubd_selector_cache_misses", "Questions that the selector cache could not answer.", nil, func() float64 { return float64(cache().Misses) })
+	gauge("hubd_selector_cache_cost_bytes", "Size of the selector cache.", func() float64 { return float64(cache().CostBytes) })
+	for _, reason := range actors.Reasons() {
+		counter("hubd_disconnects_total", "Streams that ended, by reason.", prometheus.Labels{"reason": reason.String()},
+			func() float64 { return float64(stats.Ended(reason)) })
+	}
+}

@@ -1,0 +1,6 @@
+// Package hubtest runs a real hub for tests: the hubd binary as a process of its own, on free loopback
+// ports and a store in a temporary directory, spoken to over TCP. The SSE client is one that this
+// project did not write.
+//
+// A Process, its goroutines and its streams end with the test that started them.
+package hubtest

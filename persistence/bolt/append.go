@@ -1,0 +1,245 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"hubd/mercure"
+	"hubd/persistence"
+)
+
+// Records that retention took out of the history are removed from the file by the few hundred, which
+// costs fewer pages than one by one; and no more than so many at a time, because a commit must not
+// take long when a great age or a lowered bound ends at once.
+const (
+	purgeLeast = 256
+	purgeMost  = 4096
+)
+
+// scratchMost is the largest memory for a batch's records that is kept for the next batch.
+const scratchMost = 4 << 20
+
+var errBroken = errors.New("the store broke while it was written to; restart the hub")
+
+// Append implements persistence.Log.
+func (l *Log) Append(batch []*mercure.Event) (uint64, error) {
+	first, err := l.append(batch)
+	if err != nil {
+		return 0, fmt.Errorf("append to bolt store %s: %w", l.path, closedError(err))
+	}
+	return first, nil
+}
+
+func (l *Log) append(batch []*mercure.Event) (uint64, error) {
+	if l.feed.Closed() {
+		return 0, persistence.ErrClosed
+	}
+	if err := l.settle(); err != nil {
+		return 0, err
+	}
+	first := l.state.head + 1
+	if len(batch) == 0 {
+		return first, nil
+	}
+	now := l.now()
+	for i, e := range batch {
+		l.id = l.cipher.Append(l.id[:0], first+uint64(i))
+		e.Place(first+uint64(i), now, l.id)
+	}
+	if err := l.commit(batch, now); err != nil {
+		return 0, err
+	}
+	l.feed.Publish(batch, l.state.extent())
+	l.feed.Wake()
+	return first, nil
+}
+
+// commit stores placed events and applies the retention, in one transaction. What the retention
+// takes out of the history now is removed from the file by a later one, when readers know already.
+func (l *Log) commit(batch []*mercure.Event, now time.Time) error {
+	next, purged := l.state, l.purged
+	pairs, ran := *l.recent.Load(), false
+	err := l.write(func(tx *bbolt.Tx) (err error) {
+		events, ids := bucket(tx, eventsBucket), bucket(tx, idsBucket)
+		if err = l.put(events, batch, &next); err != nil {
+			return err
+		}
+		if err = l.retain(events, &next, now); err != nil {
+			return err
+		}
+		if purged, err = purge(events, purged, l.state.before, len(batch)); err != nil {
+			return err
+		}
+		if pairs, ran, err = l.index(ids, batch, pairs, &next); err != nil {
+			return err
+		}
+		return bucket(tx, metaBucket).Put([]byte(stateKey), next.append(nil))
+	})
+	if err != nil {
+		l.suspect = true
+		return err
+	}
+	l.state, l.purged = next, purged
+	if ran {
+		// A reader looks at recent first: it finds a pair there or, from here on, in the run.
+		l.runs.Store(true)
+	}
+	if ran || len(pairs) > len(*l.recent.Load()) {
+		l.recent.Store(&pairs)
+	}
+	return nil
+}
+
+// put stores the records of the batch.
+func (l *Log) put(events *bbolt.Bucket, batch []*mercure.Event, next *state) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	size := 0
+	for _, e := range batch {
+		size += recordCap(e)
+	}
+	// bbolt keeps references to the values until the commit, so the memory must not move.
+	if cap(l.records) < size || cap(l.records) > scratchMost {
+		l.records = make([]byte, 0, size)
+	}
+	records := l.records[:0]
+	events.FillPercent = 1 // events are only ever added at the end
+	for _, e := range batch {
+		at := len(records)
+		records = appendRecord(records, e)
+		if err := events.Put(positionKey(e.Position), records[at:len(records):len(records)]); err != nil {
+			return err
+		}
+		next.size += uint64(persistence.Size(e))
+	}
+	newest := batch[len(batch)-1]
+	next.head, next.lastID = newest.Position, newest.ID()
+	return nil
+}
+
+// retain moves the start of the history past what exceeds the retention.
+func (l *Log) retain(events *bbolt.Bucket, next *state, now time.Time) error {
+	if l.retention.MaxAge == 0 && !l.retention.Exceeded(next.head-next.before, next.size, 0) {
+		return nil
+	}
+	c := events.Cursor()
+	for key, value := c.Seek(positionKey(next.before + 1)); key != nil; key, value = c.Next() {
+		r, err := parseRecord(value)
+		if err != nil {
+			return fmt.Errorf("record %d: %w", next.before+1, err)
+		}
+		if !l.retention.Exceeded(next.head-next.before, next.size, now.Sub(r.time)) {
+			break
+		}
+		next.size -= min(next.size, r.size())
+		next.before++
+	}
+	return nil
+}
+
+// purge removes records from position purged+1 up to before, and returns how far it came. It walks
+// backwards: a cursor keeps its place before what it deletes, and need not search for each key.
+func purge(events *bbolt.Bucket, purged, before uint64, batch int) (uint64, error) {
+	if purged == before || batch > 0 && before-purged < purgeLeast {
+		return purged, nil
+	}
+	events.FillPercent = 1
+	end := min(before, purged+uint64(max(purgeMost, 2*batch)))
+	c := events.Cursor()
+	key, _ := c.Seek(positionKey(end))
+	for position := end; position > purged; position-- {
+		if at, err := keyPosition(key); err != nil {
+			return purged, err
+		} else if at != position {
+			return purged, fmt.Errorf("%w: record %d is missing", persistence.ErrCorrupt, position)
+		}
+		if err := c.Delete(); err != nil {
+			return purged, err
+		}
+		key, _ = c.Prev()
+	}
+	return end, nil
+}
+
+// index adds the batch's chosen ids to the pairs, writes them as a run if it is time to, and removes
+// runs that retention has outlived. It returns the pairs that are in no run, and whether it wrote one.
+func (l *Log) index(ids *bbolt.Bucket, batch []*mercure.Event, pairs []pair, next *state) ([]pair, bool, error) {
+	for _, e := range batch {
+		if e.OwnID {
+			pairs = append(pairs, pair{l.digester.digest(e.IDBytes()), e.Position})
+		}
+	}
+	if l.runs.Load() {
+		if err := dropRuns(ids, l.state.before); err != nil {
+			return nil, false, err
+		}
+	}
+	if len(pairs) < runPairs && next.head-next.indexed < runSpan {
+		return pairs, false, nil
+	}
+	next.indexed = next.head
+	retained := slices.DeleteFunc(slices.Clone(pairs), func(p pair) bool { return p.position <= l.state.before })
+	if len(retained) == 0 {
+		return nil, true, nil
+	}
+	return nil, true, putRun(ids, retained, next.head)
+}
+
+// write runs fn in a write transaction. A panic of bbolt in it, which means a damaged file, leaves
+// locks behind that nobody can release; nothing is written from then on.
+func (l *Log) write(fn func(*bbolt.Tx) error) (err error) {
+	if l.broken.Load() {
+		return errBroken
+	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			l.broken.Store(true)
+			err = fmt.Errorf("%w: %v", persistence.ErrCorrupt, r)
+		}
+	}()
+	return l.update(fn)
+}
+
+// settle finds out, before the next update, what became of one that failed.
+//
+// When the sync of the meta page fails, bbolt reports the error but goes on from the new meta page,
+// which is in the kernel's cache, perhaps on the disk and perhaps not. The pages that the transaction
+// replaced count as free, although the disk may still hold the meta page that needs them and a reader
+// may still be visiting them. So nothing may be written to them before a meta page is on the disk for
+// sure, which an empty transaction achieves, and before all readers that began earlier have ended.
+func (l *Log) settle() error {
+	if !l.suspect {
+		return nil
+	}
+	if err := l.write(func(*bbolt.Tx) error { return nil }); err != nil {
+		return fmt.Errorf("after a failed append: %w", err)
+	}
+	l.transactions.Lock()
+	l.transactions.Unlock() //nolint:staticcheck // waiting for the readers was all
+
+	known := l.state.head
+	var stored []*mercure.Event
+	err := l.view(func(tx *bbolt.Tx) error {
+		if err := l.loadState(tx); err != nil {
+			return err
+		}
+		first, records, err := copyRecords(bucket(tx, eventsBucket), max(known, l.state.before)+1, l.state.head, math.MaxInt)
+		stored = restore(first, records)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("after a failed append: %w", err)
+	}
+	l.suspect = false
+	l.feed.Publish(stored, l.state.extent())
+	l.feed.Wake()
+	return nil
+}

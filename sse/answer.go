@@ -1,0 +1,50 @@
+package sse
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+)
+
+const plain = "text/plain; charset=utf-8"
+
+// fail answers with a status and one line that says which part of the request is wrong and why.
+func fail(ctx *fasthttp.RequestCtx, status int, line string) {
+	ctx.Response.ResetBody()
+	ctx.SetStatusCode(status)
+	ctx.SetContentType(plain)
+	ctx.SetBodyString(line + "\n")
+}
+
+// unavailable answers that the request may succeed later.
+func unavailable(ctx *fasthttp.RequestCtx, why error) {
+	ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, "1")
+	fail(ctx, fasthttp.StatusServiceUnavailable, why.Error())
+}
+
+// challenge answers 401 or 403 with what the client lacks (RFC 6750, section 3, and "Error Responses").
+// code is empty when no token was presented.
+func (s *Server) challenge(ctx *fasthttp.RequestCtx, status int, code, line string) {
+	value := `Bearer resource_metadata="` + strings.TrimSuffix(s.hubURL(ctx), Path) + metadataPath + `"`
+	if code != "" {
+		value += `, error="` + code + `"`
+	}
+	ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, value)
+	fail(ctx, status, line)
+}
+
+// refuse answers a request that could not be read.
+func refuse(ctx *fasthttp.RequestCtx, err error) {
+	var small *fasthttp.ErrSmallBuffer
+	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		fail(ctx, fasthttp.StatusRequestEntityTooLarge, "body is larger than the hub accepts")
+	case errors.As(err, &small):
+		fail(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "request line and headers are larger than the hub accepts")
+	case strings.Contains(err.Error(), "timeout"):
+		fail(ctx, fasthttp.StatusRequestTimeout, "request took too long to arrive")
+	default:
+		fail(ctx, fasthttp.StatusBadRequest, "request is not well-formed HTTP")
+	}
+}

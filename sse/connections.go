@@ -1,0 +1,52 @@
+package sse
+
+import "sync"
+
+// connections counts open connections, in total and by address, against their limits.
+type connections struct {
+	max, maxPerAddress int
+
+	// mu guards the counts; it is held for a few instructions.
+	mu        sync.Mutex
+	open      int
+	byAddress map[string]int
+}
+
+func newConnections(limit, perAddress int) *connections {
+	return &connections{max: limit, maxPerAddress: perAddress, byAddress: make(map[string]int)}
+}
+
+// enter counts a connection in, or reports that there are too many.
+func (c *connections) enter(address string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.max > 0 && c.open >= c.max {
+		return false
+	}
+	if c.maxPerAddress > 0 {
+		if c.byAddress[address] >= c.maxPerAddress {
+			return false
+		}
+		c.byAddress[address]++
+	}
+	c.open++
+	return true
+}
+
+func (c *connections) leave(address string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open--
+	if c.maxPerAddress == 0 {
+		return
+	}
+	if c.byAddress[address]--; c.byAddress[address] == 0 {
+		delete(c.byAddress, address)
+	}
+}
+
+func (c *connections) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open
+}

@@ -1,0 +1,113 @@
+package sse
+
+import (
+	"errors"
+	"log/slog"
+	"net/url"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"hubd/auth"
+)
+
+// credential is a token as a request presents it.
+type credential struct {
+	token string
+	// ambient says that the browser attached it by itself, as a cookie.
+	ambient bool
+	// inURL says that it came in the query, as only 0.x allows.
+	inURL bool
+}
+
+// credential finds the request's token: the Authorization header, then in 0.x the query parameter
+// "authorization", then the cookie. A header that is present decides, even if it is malformed
+// ("Presenting the Access Token"; 0.x "Authorization"). Errors wrap auth.ErrMalformed.
+func (s *Server) credential(ctx *fasthttp.RequestCtx) (c credential, present bool, err error) {
+	headers := ctx.Request.Header.PeekAll(fasthttp.HeaderAuthorization)
+	if len(headers) > 1 {
+		return c, true, auth.ErrMalformed
+	}
+	if len(headers) == 1 {
+		token, present, err := auth.BearerToken(string(headers[0]))
+		if present || err != nil {
+			return credential{token: token}, true, err
+		}
+	}
+	if s.o.Protocol.Allows(auth.V0) {
+		if token := ctx.QueryArgs().Peek("authorization"); len(token) > 0 {
+			return credential{token: string(token), inURL: true}, true, nil
+		}
+	}
+	for _, name := range s.o.Cookies {
+		if token := ctx.Request.Header.Cookie(name); len(token) > 0 {
+			return credential{token: string(token), ambient: true}, true, nil
+		}
+	}
+	return c, false, nil
+}
+
+// authorise verifies the request's token for the role. Without a token the grant is nil. When it
+// returns false, the request has been answered.
+func (s *Server) authorise(ctx *fasthttp.RequestCtx, role auth.Role) (g *auth.Grant, c credential, ok bool) {
+	c, present, err := s.credential(ctx)
+	if err != nil {
+		s.challenge(ctx, fasthttp.StatusBadRequest, "invalid_request", "Authorization header is not Bearer and a token")
+		return nil, c, false
+	}
+	if !present {
+		return nil, c, true
+	}
+	g, err = s.o.Verifier.Verify(role, c.token, s.audience(ctx))
+	if err == nil && c.inURL && g.Dialect == auth.V1 {
+		err = errInURL
+	}
+	if err != nil {
+		// Why is for the operator; the client is not told.
+		s.o.Logger.Debug("token refused", slog.Any("error", err))
+		s.challenge(ctx, fasthttp.StatusUnauthorized, "invalid_token", "token is not valid for this hub")
+		return nil, c, false
+	}
+	return g, c, true
+}
+
+var errInURL = errors.New("a 1.0 token came in the query, where 1.0 takes none")
+
+// hubURL returns the hub's URL as the client sees it.
+func (s *Server) hubURL(ctx *fasthttp.RequestCtx) string {
+	if s.o.PublicURL != "" {
+		return s.o.PublicURL
+	}
+	scheme := "http"
+	if strings.EqualFold(string(ctx.Request.Header.Peek(fasthttp.HeaderXForwardedProto)), "https") {
+		scheme = "https"
+	}
+	return scheme + "://" + string(ctx.Host()) + Path
+}
+
+func (s *Server) audience(ctx *fasthttp.RequestCtx) string {
+	if s.o.Audience != "" {
+		return s.o.Audience
+	}
+	return s.hubURL(ctx)
+}
+
+// sameSite reports whether a request that carries a cookie was made by a page that may publish: one of the
+// hub's own origin or a listed one. A cookie is sent whoever made the browser ask, so a request that does not
+// say where it comes from is refused.
+func (s *Server) sameSite(ctx *fasthttp.RequestCtx) bool {
+	origin := string(ctx.Request.Header.Peek(fasthttp.HeaderOrigin))
+	if origin == "" {
+		if u, err := url.Parse(string(ctx.Referer())); err == nil && u.Host != "" {
+			origin = u.Scheme + "://" + u.Host
+		}
+	}
+	if origin == "" {
+		return false
+	}
+	own, err := url.Parse(s.hubURL(ctx))
+	if err == nil && strings.EqualFold(origin, own.Scheme+"://"+own.Host) {
+		return true
+	}
+	return s.publishers.has(origin)
+}

@@ -1,0 +1,87 @@
+package sse
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// query is the method QUERY: GET with a body (RFC 10008).
+const query = "QUERY"
+
+// serve routes a request.
+func (s *Server) serve(ctx *fasthttp.RequestCtx) {
+	defer func() {
+		// A panic must cost one request, not the hub; what was stored stays stored.
+		if r := recover(); r != nil {
+			s.o.Logger.Error("request failed on a defect", slog.Any("panic", r))
+			fail(ctx, fasthttp.StatusInternalServerError, "internal error")
+		}
+	}()
+	ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
+	switch string(ctx.Path()) {
+	case Path:
+		s.crossOrigin(ctx)
+		s.mercure(ctx)
+	case metadataPath:
+		s.crossOrigin(ctx)
+		s.metadata(ctx)
+	case healthPath:
+		s.health(ctx)
+	default:
+		// The matcher in a path may hold encoded slashes, so it is read before it is decoded.
+		rest, found := strings.CutPrefix(string(ctx.URI().PathOriginal()), subscriptionsPath)
+		if !found || !s.o.Subscriptions || rest != "" && rest[0] != '/' {
+			fail(ctx, fasthttp.StatusNotFound, "no such page; the hub is at "+Path)
+			return
+		}
+		s.crossOrigin(ctx)
+		if ctx.IsOptions() {
+			s.preflight(ctx)
+			return
+		}
+		s.subscriptions(ctx, rest)
+	}
+}
+
+func (s *Server) mercure(ctx *fasthttp.RequestCtx) {
+	switch string(ctx.Method()) {
+	case fasthttp.MethodPost:
+		begun := time.Now()
+		s.publish(ctx)
+		if s.o.Observer != nil {
+			s.o.Observer.Publish(ctx.Response.StatusCode(), time.Since(begun))
+		}
+	case fasthttp.MethodGet, query:
+		s.subscribe(ctx)
+	case fasthttp.MethodOptions:
+		s.preflight(ctx)
+	default:
+		ctx.Response.Header.Set(fasthttp.HeaderAllow, allowed)
+		fail(ctx, fasthttp.StatusMethodNotAllowed, "method is not one of "+allowed)
+	}
+}
+
+const allowed = "GET, QUERY, POST, OPTIONS"
+
+func (s *Server) health(ctx *fasthttp.RequestCtx) {
+	if err := s.unready(); err != nil {
+		unavailable(ctx, err)
+		return
+	}
+	ctx.SetContentType(plain)
+	ctx.SetBodyString("ok\n")
+}
+
+var errStopping = errors.New("hub is stopping")
+
+// unready returns why neither publishes nor streams are taken now, or nil.
+func (s *Server) unready() error {
+	if s.stopping.Load() {
+		return errStopping
+	}
+	return s.o.Ready()
+}

@@ -1,0 +1,212 @@
+package sse
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"hubd/actors"
+	"hubd/auth"
+	"hubd/mercure"
+)
+
+// Path is the hub's path, and that of the namespace reserved for the hub's own topics.
+const Path = "/.well-known/mercure"
+
+const healthPath = "/healthz"
+
+// Hub is what the edge needs of the live half. actors.Hub is one.
+type Hub interface {
+	// Publish makes a valid update durable and returns its id.
+	Publish(u *mercure.Update) (id string, err error)
+	// Prepare makes a subscription to the matchers; its errors are fit to be sent to the client.
+	Prepare(ms []mercure.Matcher) (*actors.Subscription, error)
+	// Resolve finds the event that a client saw last.
+	Resolve(id string) (*actors.Cursor, error)
+	// Subscriptions lists the active subscriptions, and LastEventID returns the id of the newest event.
+	Subscriptions() ([]mercure.Subscription, error)
+	LastEventID() string
+	// Subscribe opens a stream on a connection, which belongs to the hub afterwards unless it fails.
+	Subscribe(s *actors.Subscription) error
+}
+
+// Verifier validates tokens. auth.Verifier is one.
+type Verifier interface {
+	Verify(role auth.Role, token, audience string) (*auth.Grant, error)
+}
+
+// Observer is told how publishes went.
+type Observer interface {
+	// Publish is told the status of the answer and how long it took.
+	Publish(status int, d time.Duration)
+}
+
+// Options are what a server is made of.
+type Options struct {
+	// Listener is what to serve; the server closes it.
+	Listener *net.TCPListener
+	// Hub is not used before Ready returns nil.
+	Hub Hub
+	// Ready returns why the hub cannot serve, or nil.
+	Ready    func() error
+	Verifier Verifier
+	Observer Observer
+	Logger   *slog.Logger
+
+	// Protocol says which parameters are understood.
+	Protocol auth.Protocol
+	// Audience is the resource identifier of 1.0 tokens; the hub's URL if empty.
+	Audience string
+	// PublicURL is the hub's URL as clients see it; derived from each request if empty.
+	PublicURL string
+	// Anonymous lets subscribers without a token have public updates.
+	Anonymous bool
+	// Cookies are the names of cookies that carry a token, the first that is present counts.
+	Cookies []string
+	// CORSOrigins may read answers with credentials; "*" stands for any origin, without credentials.
+	CORSOrigins []string
+	// PublishOrigins may publish with a cookie, besides the hub's own origin.
+	PublishOrigins []string
+
+	// HubPath is the path of the hub's URL as clients see it; Path if empty.
+	HubPath string
+	// AuthorizationServers are advertised as those that issue tokens for the hub.
+	AuthorizationServers []string
+	// Subscriptions turns on subscription events and the subscription API.
+	Subscriptions bool
+	// GapNotice tells streams whose cursor is not retained, by an event of their own.
+	GapNotice bool
+
+	// Lifetime is the longest life of a stream; zero is no bound.
+	Lifetime time.Duration
+	// MaxConnections and MaxConnectionsPerIP bound open connections; zero is no bound.
+	MaxConnections, MaxConnectionsPerIP int
+	// MaxMatchers and MaxTopics bound the matchers of a subscription and the topics of an update; zero is no bound.
+	MaxMatchers, MaxTopics int
+	// MaxBody bounds a request's body in bytes, 1 MiB if zero.
+	MaxBody int
+}
+
+// Bounds of a request's head and of the time that it may take.
+const (
+	headBytes   = 32 << 10
+	readTimeout = 10 * time.Second
+	idleTimeout = 120 * time.Second
+)
+
+// Server is the hub's HTTP edge.
+type Server struct {
+	o           Options
+	http        *fasthttp.Server
+	poller      *poller
+	connections *connections
+	cors        origins
+	publishers  origins
+
+	stopping atomic.Bool
+
+	// mu guards the two below.
+	mu      sync.Mutex
+	served  chan error
+	stopped bool
+}
+
+// New returns a server that does nothing before Start.
+func New(o Options) (*Server, error) {
+	if o.Listener == nil || o.Hub == nil || o.Verifier == nil || o.Ready == nil {
+		return nil, errors.New("http server needs a listener, a hub, a verifier and a readiness check")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = 1 << 20
+	}
+	if o.HubPath == "" {
+		o.HubPath = Path
+	}
+	p, err := newPoller()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		o: o, poller: p,
+		connections: newConnections(o.MaxConnections, o.MaxConnectionsPerIP),
+		cors:        newOrigins(o.CORSOrigins),
+		publishers:  newOrigins(o.PublishOrigins),
+	}
+	s.http = &fasthttp.Server{
+		Handler:               s.serve,
+		ErrorHandler:          refuse,
+		Name:                  "hubd",
+		ReadBufferSize:        headBytes,
+		MaxRequestBodySize:    o.MaxBody,
+		ReadTimeout:           readTimeout,
+		WriteTimeout:          readTimeout,
+		IdleTimeout:           idleTimeout,
+		NoDefaultServerHeader: true,
+		NoDefaultDate:         true,
+		CloseOnShutdown:       true,
+		TCPKeepalive:          false,
+		Logger:                discard{},
+	}
+	return s, nil
+}
+
+// discard drops what fasthttp logs: every line of it is about one client's broken connection.
+type discard struct{}
+
+func (discard) Printf(string, ...any) {}
+
+// Start begins to serve.
+func (s *Server) Start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.served != nil || s.stopped {
+		return errors.New("http server was started before")
+	}
+	if err := s.poller.start(); err != nil {
+		return err
+	}
+	s.served = make(chan error, 1)
+	go func() { s.served <- s.http.Serve(&listener{s.o.Listener, s}) }()
+	return nil
+}
+
+// Connections returns the number of open connections, streams and others.
+func (s *Server) Connections() int { return s.connections.count() }
+
+// Refuse stops accepting connections and makes every request that is still to come answer that the hub
+// stops. New connections are refused rather than answered 503, which would end a browser's
+// EventSource for good: a connection that fails is one that it tries again.
+func (s *Server) Refuse() {
+	s.stopping.Store(true)
+	_ = s.o.Listener.Close()
+}
+
+// Stop lets requests under way finish until ctx ends and joins the server's goroutines. Streams
+// belong to the hub and must have ended before. Idempotent, and legal before Start.
+func (s *Server) Stop(ctx context.Context) error {
+	s.Refuse()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return nil
+	}
+	s.stopped = true
+	var err error
+	if s.served != nil {
+		err = s.http.ShutdownWithContext(ctx)
+		if served := <-s.served; err == nil {
+			err = served
+		}
+	}
+	s.poller.stop()
+	return err
+}

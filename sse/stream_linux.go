@@ -1,0 +1,65 @@
+package sse
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"hubd/actors"
+)
+
+// stream is a detached connection as a subscriber sees it.
+type stream struct{ *conn }
+
+// detach takes the connection from fasthttp.
+func (c *conn) detach() (*stream, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("taking the socket of a stream: %w", err)
+	}
+	if err := raw.Control(func(fd uintptr) { c.fd = int(fd) }); err != nil {
+		return nil, fmt.Errorf("taking the socket of a stream: %w", err)
+	}
+	c.detached = true
+	return &stream{c}, nil
+}
+
+// Watch implements actors.Conn.
+func (s *stream) Watch(subscriber *actors.Subscriber) {
+	s.subscriber = subscriber
+	if err := s.server.poller.add(s.conn); err != nil {
+		// A socket that cannot be watched is one whose client cannot be heard: end it.
+		subscriber.Hangup()
+	}
+}
+
+// Write implements actors.Conn. The mark that the socket may be full is made first: room that comes
+// right after a short write must not go unnoticed.
+func (s *stream) Write(p []byte) (n int, err error) {
+	s.full.Store(true)
+	for n < len(p) {
+		m, err := unix.Write(s.fd, p[n:])
+		if m > 0 {
+			n += m
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
+			return n, nil
+		default:
+			s.full.Store(false)
+			return n, os.NewSyscallError("write", err)
+		}
+	}
+	s.full.Store(false)
+	return n, nil
+}
+
+// Close implements actors.Conn.
+func (s *stream) Close() error {
+	s.server.poller.remove(s.conn)
+	return s.finish()
+}

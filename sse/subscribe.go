@@ -1,0 +1,221 @@
+package sse
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+
+	"hubd/actors"
+	"hubd/auth"
+	"hubd/mercure"
+)
+
+// subscribe turns a GET or QUERY into a stream ("Subscription").
+func (s *Server) subscribe(ctx *fasthttp.RequestCtx) {
+	if s.stopping.Load() {
+		drop(ctx)
+		return
+	}
+	if err := s.unready(); err != nil {
+		unavailable(ctx, err)
+		return
+	}
+	grant, _, ok := s.authorise(ctx, auth.RoleSubscriber)
+	if !ok {
+		return
+	}
+	if grant == nil && !s.o.Anonymous {
+		s.challenge(ctx, fasthttp.StatusUnauthorized, "", "subscribing takes a token")
+		return
+	}
+	request, err := s.parameters(ctx)
+	if err != nil {
+		fail(ctx, fasthttp.StatusBadRequest, err.Error())
+		return
+	}
+	subscription, err := s.o.Hub.Prepare(request.matchers)
+	if err != nil {
+		fail(ctx, fasthttp.StatusBadRequest, err.Error())
+		return
+	}
+	subscription.Lifetime = s.o.Lifetime
+	if request.lastEventID != "" {
+		if subscription.Cursor, err = s.o.Hub.Resolve(request.lastEventID); err != nil {
+			s.o.Logger.Error("history cannot be read", "error", err)
+			unavailable(ctx, errors.New("history cannot be read now"))
+			return
+		}
+	}
+	if grant != nil {
+		subscription.Grants, subscription.Expires = grant.Subscribe, grant.Expires
+	}
+	if s.o.Subscriptions {
+		subscription.Subscriptions = describe(subscription.Matchers(), grant)
+	}
+	subscription.Prelude = head(ctx, subscription.Cursor)
+	if c := subscription.Cursor; s.o.GapNotice && c != nil && !c.Known && request.lastEventID != mercure.Earliest {
+		subscription.Prelude = append(subscription.Prelude, gapNotice(request.lastEventID, c.Oldest)...)
+	}
+	s.open(ctx, subscription)
+}
+
+// describe returns what others may know of a stream: its matchers under an identifier that is made
+// for it alone ("Subscription Events" recommends a random one).
+func describe(matchers []mercure.Matcher, grant *auth.Grant) []mercure.Subscription {
+	subscriber := uuid.NewString()
+	all := make([]mercure.Subscription, len(matchers))
+	for i, m := range matchers {
+		all[i] = mercure.Subscription{Matcher: m, Subscriber: "urn:uuid:" + subscriber}
+		if grant != nil {
+			all[i].Payload = grant.Payload(m)
+		}
+	}
+	return all
+}
+
+// GapType is the event type of the notice that history has a gap.
+const GapType = "hubd-gap"
+
+// gapNotice is the first event of a stream whose cursor is not retained: a browser's EventSource
+// cannot see the header that says so. It has no id, so the client's cursor stays as it is.
+func gapNotice(requested, oldest string) []byte {
+	notice := struct {
+		Requested string  `json:"requested"`
+		Oldest    *string `json:"oldest"`
+	}{Requested: requested}
+	if oldest != "" {
+		notice.Oldest = &oldest
+	}
+	text, err := json.Marshal(notice)
+	if err != nil {
+		panic(err) // two strings
+	}
+	return []byte("event: " + GapType + "\ndata: " + string(text) + "\n\n")
+}
+
+// request is what a subscriber asks for.
+type request struct {
+	matchers []mercure.Matcher
+	// lastEventID is empty for live events only.
+	lastEventID string
+}
+
+// parameters reads the query and, of a QUERY, the body, and takes the union of both.
+func (s *Server) parameters(ctx *fasthttp.RequestCtx) (*request, error) {
+	r := new(request)
+	if err := r.read(ctx.QueryArgs(), s.o.Protocol); err != nil {
+		return nil, err
+	}
+	if string(ctx.Method()) == query && len(ctx.PostBody()) > 0 {
+		mediaType, _, _ := strings.Cut(string(ctx.Request.Header.ContentType()), ";")
+		if !strings.EqualFold(strings.TrimSpace(mediaType), form) {
+			return nil, fmt.Errorf("content type of the body is not %s", form)
+		}
+		args := fasthttp.AcquireArgs()
+		defer fasthttp.ReleaseArgs(args)
+		args.ParseBytes(ctx.PostBody())
+		if err := r.read(args, s.o.Protocol); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case len(r.matchers) == 0:
+		return nil, errors.New(`no matcher: give "match", "match_urlpattern" or "topic" at least once`)
+	case s.o.MaxMatchers > 0 && len(r.matchers) > s.o.MaxMatchers:
+		return nil, fmt.Errorf("more than %d matchers", s.o.MaxMatchers)
+	}
+	if id := ctx.Request.Header.Peek("Last-Event-ID"); len(id) > 0 {
+		r.lastEventID = string(id)
+	}
+	return r, nil
+}
+
+// read adds the parameters of one component. Names that begin with "match" are reserved in 1.0: one
+// that is unknown fails instead of being ignored. The query comes first, so its cursor counts.
+func (r *request) read(args *fasthttp.Args, protocol auth.Protocol) error {
+	v1, v0 := protocol.Allows(auth.V1), protocol.Allows(auth.V0)
+	var cursor, classic string
+	for key, value := range args.All() {
+		switch name := string(key); {
+		case v1 && (name == "match" || name == "match_exact"):
+			r.add(mercure.Exact, value)
+		case v1 && name == "match_urlpattern":
+			r.add(mercure.URLPattern, value)
+		case v0 && name == "topic":
+			r.add(mercure.Template, value)
+		case v1 && len(name) >= len("match") && strings.EqualFold(name[:len("match")], "match"):
+			return fmt.Errorf("parameter %q is not a matcher type that the hub supports: match, match_exact, match_urlpattern", name)
+		case v1 && name == "last_event_id" && cursor == "":
+			cursor = string(value)
+		case v0 && (name == "lastEventID" || name == "Last-Event-ID" || name == "last-event-id") && classic == "":
+			classic = string(value)
+		}
+	}
+	for _, id := range [...]string{cursor, classic} {
+		if r.lastEventID == "" {
+			r.lastEventID = id
+		}
+	}
+	return nil
+}
+
+func (r *request) add(kind mercure.MatcherType, pattern []byte) {
+	r.matchers = append(r.matchers, mercure.Matcher{Type: kind, Pattern: string(pattern)})
+}
+
+// head is the response's head and a first comment, which makes buffering proxies let go of it. The
+// body ends with the connection: events go out as they are stored, without framing of each write.
+func head(ctx *fasthttp.RequestCtx, cursor *actors.Cursor) []byte {
+	b := make([]byte, 0, 512)
+	b = append(b, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"+
+		"Cache-Control: private, no-cache, no-store\r\nX-Accel-Buffering: no\r\n"+
+		"X-Content-Type-Options: nosniff\r\nConnection: close\r\n"...)
+	for _, name := range [...]string{
+		fasthttp.HeaderAccessControlAllowOrigin, fasthttp.HeaderAccessControlAllowCredentials,
+		fasthttp.HeaderAccessControlExposeHeaders, fasthttp.HeaderVary,
+	} {
+		if value := ctx.Response.Header.Peek(name); len(value) > 0 {
+			b = append(append(append(append(b, name...), ": "...), value...), "\r\n"...)
+		}
+	}
+	if cursor != nil {
+		for _, name := range [...]string{"Mercure-Last-Event-ID: ", "Last-Event-ID: "} {
+			b = append(append(append(b, name...), cursor.ID...), "\r\n"...)
+		}
+	}
+	return append(b, "\r\n:\n"...)
+}
+
+// open takes the connection from fasthttp and gives it to the hub.
+func (s *Server) open(ctx *fasthttp.RequestCtx, subscription *actors.Subscription) {
+	c, ok := ctx.Conn().(*conn)
+	if !ok {
+		fail(ctx, fasthttp.StatusInternalServerError, "connection cannot carry a stream")
+		return
+	}
+	// Without a response from fasthttp the hijack happens under "Connection: close" too.
+	ctx.HijackSetNoResponse(true)
+	ctx.Hijack(func(net.Conn) {
+		stream, err := c.detach()
+		if err != nil {
+			s.o.Logger.Error("stream not opened", "error", err)
+			return
+		}
+		subscription.Conn = stream
+		if err := s.o.Hub.Subscribe(subscription); err != nil {
+			// The hub stops. The stream was never watched, so the connection is still this goroutine's.
+			_ = c.finish()
+		}
+	})
+}
+
+// drop ends the connection without an answer; see Refuse.
+func drop(ctx *fasthttp.RequestCtx) {
+	ctx.HijackSetNoResponse(true)
+	ctx.Hijack(func(net.Conn) {})
+}
