@@ -124,6 +124,9 @@ func TestResumeAfterRestart(t *testing.T) {
 	all := p.Subscribe(t, "match="+enc(topic)+"&last_event_id=earliest")
 	all.Expect(t, want...)
 	unknown := p.Subscribe(t, "topic="+enc(topic)+"&lastEventID=urn:example:nowhere")
+	if notice := unknown.Next(t); notice.Type != "hubd-gap" {
+		t.Errorf("an unknown cursor is not told of the gap, but %+v", notice)
+	}
 	unknown.Expect(t, want...)
 	if got := unknown.Header.Get("Mercure-Last-Event-ID"); got != mercure.Earliest {
 		t.Errorf("header for an unknown id is %q", got)

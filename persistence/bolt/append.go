@@ -227,12 +227,11 @@ func (l *Log) settle() error {
 
 	known := l.state.head
 	var stored []*mercure.Event
-	err := l.view(func(tx *bbolt.Tx) error {
-		if err := l.loadState(tx); err != nil {
+	err := l.view(func(tx *bbolt.Tx) (err error) {
+		if err = l.loadState(tx); err != nil {
 			return err
 		}
-		first, records, err := copyRecords(bucket(tx, eventsBucket), max(known, l.state.before)+1, l.state.head, math.MaxInt)
-		stored = restore(first, records)
+		stored, err = readEvents(bucket(tx, eventsBucket), max(known, l.state.before)+1, l.state.head, math.MaxInt)
 		return err
 	})
 	if err != nil {

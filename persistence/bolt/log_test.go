@@ -241,6 +241,29 @@ func appendForEver(path string) {
 	os.Exit(1)
 }
 
+// A reader that is overtaken between looking at the bounds and reading goes on with what is left.
+func TestPageRemovedMeanwhile(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, Options{Retention: persistence.Retention{MaxEvents: 100}, Ring: persistence.RingOptions{Slots: 1}})
+	appendIDs(t, l, make([]string, 100)...)
+	l.transactions.Lock()
+	var work sync.WaitGroup
+	work.Go(func() {
+		page, err := l.Read(0, 1000)
+		if err != nil || len(page) == 0 || page[0].Position < 4901 {
+			t.Errorf("a page of %d events and %v", len(page), err)
+		}
+	})
+	for range 1000 {
+		runtime.Gosched() // until the reader waits for its transaction
+	}
+	for range 49 {
+		appendIDs(t, l, make([]string, 100)...)
+	}
+	l.transactions.Unlock()
+	work.Wait()
+}
+
 // A page that was read does not depend on the file: its pages are used again, and the mapping goes.
 func TestPagesAreCopies(t *testing.T) {
 	t.Parallel()

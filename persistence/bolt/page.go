@@ -2,14 +2,14 @@ package bolt
 
 import (
 	"fmt"
+	"strings"
 
 	"go.etcd.io/bbolt"
 
 	"hubd/mercure"
 )
 
-// page reads a page of retained events from the file. The records are copied out of the mapping into
-// one piece of memory, which lives as long as one of the events does.
+// page reads a page of retained events from the file.
 func (l *Log) page(after uint64, maxBytes int) ([]*mercure.Event, error) {
 	for {
 		before, head := l.feed.Bounds()
@@ -17,37 +17,38 @@ func (l *Log) page(after uint64, maxBytes int) ([]*mercure.Event, error) {
 		if first > head {
 			return nil, nil
 		}
-		var records []record
+		var page []*mercure.Event
 		err := l.view(func(tx *bbolt.Tx) (err error) {
-			first, records, err = copyRecords(bucket(tx, eventsBucket), first, head, maxBytes)
+			page, err = readEvents(bucket(tx, eventsBucket), first, head, maxBytes)
 			return err
 		})
 		if err != nil {
 			return nil, fmt.Errorf("read bolt store %s after %d: %w", l.path, after, err)
 		}
-		if len(records) > 0 {
-			return restore(first, records), nil
+		if len(page) > 0 {
+			return page, nil
 		}
 		// All of it was removed since the bounds were taken.
 	}
 }
 
-// copyRecords returns records from the position on, or from the oldest that there is, up to head: at
+// readEvents returns the events from the position on, or from the oldest that there is, up to head: at
 // least one, and no more than fit into maxBytes of frames.
-func copyRecords(events *bbolt.Bucket, from, head uint64, maxBytes int) (first uint64, records []record, err error) {
-	size := 0
+func readEvents(events *bbolt.Bucket, from, head uint64, maxBytes int) ([]*mercure.Event, error) {
+	var first uint64
+	var records []record
 	c := events.Cursor()
 	for key, value := c.Seek(positionKey(from)); key != nil; key, value = c.Next() {
 		position, err := keyPosition(key)
 		if err != nil {
-			return 0, nil, err
+			return nil, err
 		}
 		if position > head {
 			break
 		}
 		r, err := parseRecord(value)
 		if err != nil {
-			return 0, nil, fmt.Errorf("record %d: %w", position, err)
+			return nil, fmt.Errorf("record %d: %w", position, err)
 		}
 		maxBytes -= len(r.frame)
 		if maxBytes < 0 && len(records) > 0 {
@@ -57,24 +58,36 @@ func copyRecords(events *bbolt.Bucket, from, head uint64, maxBytes int) (first u
 			first = position
 		}
 		records = append(records, r)
-		size += len(r.list) + len(r.frame)
 	}
-	copied := make([]byte, 0, size)
-	for i := range records {
-		r := &records[i]
-		at := len(copied)
-		copied = append(append(copied, r.list...), r.frame...)
-		r.list = copied[at : at+len(r.list)]
-		r.frame = copied[at+len(r.list):]
-	}
-	return first, records, nil
+	return restore(first, records), nil
 }
 
-// restore makes the events of records that follow one another.
+// restore makes the events of records that follow one another. It copies what they need out of the
+// mapping into memory that the events of the page share, so a page costs few allocations; the memory
+// lives as long as one of them does.
 func restore(first uint64, records []record) []*mercure.Event {
-	events := make([]*mercure.Event, len(records))
+	listed, framed, count := 0, 0, 0
 	for i := range records {
-		events[i] = records[i].event(first + uint64(i))
+		listed += len(records[i].list)
+		framed += len(records[i].frame)
+		count += records[i].topics
 	}
-	return events
+	var lists strings.Builder
+	lists.Grow(listed)
+	for i := range records {
+		lists.Write(records[i].list)
+	}
+	text, topics, frames := lists.String(), make([]string, 0, count), make([]byte, 0, framed)
+
+	page := make([]*mercure.Event, len(records))
+	for i := range records {
+		r := &records[i]
+		t, f := len(topics), len(frames)
+		topics = r.appendTopics(topics, text[:len(r.list)])
+		text = text[len(r.list):]
+		frames = append(frames, r.frame...)
+		page[i] = mercure.RestoreEvent(first+uint64(i), r.time, topics[t:len(topics):len(topics)],
+			r.private(), r.own(), r.idLen, frames[f:len(frames):len(frames)])
+	}
+	return page
 }

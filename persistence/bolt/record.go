@@ -146,10 +146,3 @@ func (r *record) appendTopics(dst []string, text string) []string {
 	}
 	return dst
 }
-
-// event returns the event of a record that lies in memory of its own, which the event keeps.
-func (r *record) event(position uint64) *mercure.Event {
-	topics := r.appendTopics(make([]string, 0, r.topics), string(r.list))
-	frame := r.frame[:len(r.frame):len(r.frame)]
-	return mercure.RestoreEvent(position, r.time, topics, r.private(), r.own(), r.idLen, frame)
-}

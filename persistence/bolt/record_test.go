@@ -40,7 +40,7 @@ func TestRecordRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := r.event(7)
+			got := restore(7, []record{r})[0]
 			if got.Position != 7 || !got.Time.Equal(at) || !slices.Equal(got.Topics, e.Topics) || got.Private != e.Private ||
 				got.OwnID != e.OwnID || got.ID() != e.ID() || !bytes.Equal(got.Frame(), e.Frame()) {
 				t.Errorf("restored %+v, want %+v", got, e)
@@ -108,12 +108,12 @@ func FuzzRecord(f *testing.F) {
 			}
 			return
 		}
-		e := r.event(1)
+		e := restore(1, []record{r})[0]
 		again, err := parseRecord(appendRecord(nil, e))
 		if err != nil {
 			t.Fatalf("stored again: %v", err)
 		}
-		if got := again.event(1); got.ID() != e.ID() || !slices.Equal(got.Topics, e.Topics) || !bytes.Equal(got.Frame(), e.Frame()) ||
+		if got := restore(1, []record{again})[0]; got.ID() != e.ID() || !slices.Equal(got.Topics, e.Topics) || !bytes.Equal(got.Frame(), e.Frame()) ||
 			again.size() != r.size() || r.size() != uint64(persistence.Size(e)) {
 			t.Fatalf("stored again it is %+v, was %+v", got, e)
 		}
