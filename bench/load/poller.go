@@ -4,8 +4,6 @@ package load
 
 import (
 	"errors"
-"os"
-"strconv"
 	"fmt"
 	"time"
 
@@ -50,10 +48,6 @@ func (p *poller) unwatch(fd int) error {
 // wait returns the sockets that have something, after at most the timeout. The result is valid until
 // the next call.
 func (p *poller) wait(timeout time.Duration) ([]unix.EpollEvent, error) {
-	if lingerUS > 0 {
-		ts := unix.Timespec{Nsec: lingerUS * 1000}
-		unix.Nanosleep(&ts, nil)
-	}
 	n, err := unix.EpollWait(p.fd, p.events, int(timeout.Milliseconds()))
 	if err != nil && !errors.Is(err, unix.EINTR) {
 		return nil, fmt.Errorf("wait for sockets: %w", err)
@@ -67,5 +61,3 @@ func (p *poller) close() error {
 	}
 	return nil
 }
-
-var lingerUS = func() int64 { n, _ := strconv.Atoi(os.Getenv("LINGER")); return int64(n) }()

@@ -132,10 +132,10 @@ func (l *Log) Find(id string) (uint64, bool, error) {
 	if l.feed.Closed() {
 		return 0, false, persistence.ErrClosed
 	}
-	_, head := l.feed.Bounds()
 	made, ok := l.cipher.Position(id)
 	l.mu.RLock()
 	defer l.mu.RUnlock()
+	_, head := l.feed.Bounds()
 	if ok = ok && made > l.before && made <= head; ok {
 		ok = !l.events[made-l.before-1].OwnID
 	}
@@ -161,9 +161,9 @@ func (l *Log) Read(after uint64, maxBytes int) ([]*mercure.Event, error) {
 
 // page reads retained events that readers may see already.
 func (l *Log) page(after uint64, maxBytes int) ([]*mercure.Event, error) {
-	_, head := l.feed.Bounds()
 	l.mu.RLock()
 	defer l.mu.RUnlock()
+	_, head := l.feed.Bounds() // under the lock: what is retained does not move past it
 	var page []*mercure.Event
 	for position := max(after, l.before) + 1; position <= head; position++ {
 		e := l.events[position-l.before-1]
