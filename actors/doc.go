@@ -24,7 +24,8 @@
 //	                     ^                   └────┘
 //	any ──hang-up, stall, expiry, drain ...──> ended ──left──> (actor stopped)
 //
-// Goroutines: the actor system's, which end when idle; the replayers, which read pages for subscribers
+// Goroutines: the workers, one for each core, which run the subscriber actors; those of the actor
+// system, which end when idle; the replayers, which read pages for subscribers
 // that are behind; the wheel's, which wakes subscribers for heartbeats and deadlines. Hub.Stop joins them.
 //
 // What an actor does on a message is plain Go in the sequencer, topic and Subscriber types, driven by

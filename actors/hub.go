@@ -109,6 +109,7 @@ type Hub struct {
 
 	wheel     *wheel
 	replayer  *replayer
+	workers   *workers
 	announcer *announcer
 	tail      persistence.Tail
 	scratches sync.Pool
@@ -140,9 +141,11 @@ func New(o Options) (*Hub, error) {
 	}
 	h := &Hub{o: o, lim: limits{o.Heartbeat, o.DispatchTimeout}, quit: make(chan struct{}), fault: make(chan error, 1), broken: make(chan struct{}), emptied: make(chan struct{}, 1)}
 	h.scratches.New = func() any { b := make([]byte, 0, scratchBytes); return &b }
+	h.workers = newWorkers()
 	h.streamers = actor.PropsFromProducer(
 		func() actor.Actor { return &subscriberActor{hub: h} },
 		actor.WithMailbox(actor.UnboundedLockfree()),
+		actor.WithDispatcher(h.workers),
 		actor.WithGuardian(stopOnFault()),
 	)
 	h.replayer = newReplayer(o.Log, o.PageBytes, func(s *Subscriber, p *page) { h.toSubscriber(s, p) })
@@ -167,6 +170,7 @@ func (h *Hub) Start() error {
 	h.pid = h.o.System.Root.Spawn(h.sequencerProps())
 	h.started = true
 	h.wheel = newWheel(time.Now())
+	h.workers.start()
 	h.replayer.start(h.o.Replayers)
 	h.announcer.start()
 	h.ticking.Go(h.tick)
@@ -294,4 +298,5 @@ func (h *Hub) Stop() {
 	close(h.quit)
 	h.ticking.Wait()
 	h.replayer.stop()
+	h.workers.stop()
 }

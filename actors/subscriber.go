@@ -181,10 +181,15 @@ func (s *Subscriber) onBatch(b *batch) {
 		s.uncount(b)
 		return
 	}
-	s.pending = append(s.pending, b)
-	if !more && s.current == nil {
-		s.flush()
+	if s.current != nil || s.state != live || more || len(s.pending) > 0 {
+		s.pending = append(s.pending, b)
+		if more || s.current != nil {
+			return
+		}
+	} else {
+		s.begins(b) // nothing waits before it, as most of the time
 	}
+	s.flush()
 }
 
 // onOverflowed: the hub hands over nothing more. What waits is dropped whole, but for the rest of the

@@ -60,12 +60,18 @@ func (s *Subscriber) writePrelude() bool {
 	return true
 }
 
-// take makes the first waiting batch the current one, past what the cursor has seen of it.
+// take makes the first waiting batch the current one.
 func (s *Subscriber) take() {
-	s.current, s.pending[0] = s.pending[0], nil
+	b := s.pending[0]
+	s.pending[0] = nil
 	s.pending = s.pending[1:]
-	s.offset = s.current.after(s.cursor)
-	s.cursor = max(s.cursor, s.current.last())
+	s.begins(b)
+}
+
+// begins makes a batch the current one, past what the cursor has seen of it.
+func (s *Subscriber) begins(b *batch) {
+	s.current, s.offset = b, b.after(s.cursor)
+	s.cursor = max(s.cursor, b.last())
 }
 
 // writeCurrent goes on with the current batch and reports whether it is written.

@@ -62,12 +62,14 @@ func columns(s *result.Set, workload string) []column {
 	return all
 }
 
-// order is the order of figures in tables; others follow by name.
-var order = [...]string{
-	result.MemoryPerStream, result.GoroutinesPerIdle, result.ConnectTime, result.CPUPerConnect,
-	result.DeliveriesPerSec, result.PublishesPerSec, result.EventsPerSec, result.Deliveries, result.Publishes, result.Replayed,
-	result.CPUPerDelivery, result.CPUPerPublish, result.LatencyP50, result.LatencyP99, result.LatencyP999, result.LatencyMax,
-	result.PublishP50, result.PublishP99, result.PeakRSS, result.RSS, result.Heap,
+// order returns the order of figures in tables; others follow by name.
+func order() []string {
+	return []string{
+		result.MemoryPerStream, result.GoroutinesPerIdle, result.ConnectTime, result.CPUPerConnect,
+		result.DeliveriesPerSec, result.PublishesPerSec, result.EventsPerSec, result.Deliveries, result.Publishes, result.Replayed,
+		result.CPUPerDelivery, result.CPUPerPublish, result.LatencyP50, result.LatencyP99, result.LatencyP999, result.LatencyMax,
+		result.PublishP50, result.PublishP99, result.PeakRSS, result.RSS, result.Heap,
+	}
 }
 
 // figures returns the names of all figures in some columns.
@@ -82,11 +84,12 @@ func figures(all []column) []string {
 			}
 		}
 	}
+	known := order()
 	place := func(name string) int {
-		if i := slices.Index(order[:], name); i >= 0 {
+		if i := slices.Index(known, name); i >= 0 {
 			return i
 		}
-		return len(order)
+		return len(known)
 	}
 	slices.SortFunc(names, func(a, b string) int {
 		if d := place(a) - place(b); d != 0 {
