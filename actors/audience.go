@@ -35,7 +35,9 @@ type place struct {
 	which    int
 }
 
-func audienceKey(want, grants *topics.Set) string { return want.Key() + "\x00" + grants.Key() }
+// audienceKey is equal for equal matchers and equal grants. Keys of sets hold NUL between selectors and no
+// other control character, so a matcher cannot be taken for a grant.
+func audienceKey(want, grants *topics.Set) string { return want.Key() + "\x01" + grants.Key() }
 
 // may reports whether the audience's grants allow it to read the event (invariant I3).
 func may(grants *topics.Set, e *mercure.Event) bool {

@@ -13,7 +13,8 @@ const maxKeyFile = 64 << 10
 
 var errKeyFile = errors.New("key file")
 
-// Key says with what the tokens of one role are verified: a key given here, or a file that holds it.
+// Key says with what the tokens of one role are verified: a key given here, a file that holds it, or the
+// URL of a key set.
 type Key struct {
 	// Key is the secret of an HMAC algorithm, or PEM text.
 	Key Secret `placeholder:"KEY" alias:"MERCURE_${ROLE}_JWT_KEY" help:"Key that tokens of ${role}s are verified with: a shared secret, or a public key as PEM text. Prefer ${role}-key-file or the variable: other users of the machine can see flags."`
@@ -25,10 +26,11 @@ type Key struct {
 	JWKSURL string `name:"jwks-url" placeholder:"URL" missing:"" help:"URL of the key set that tokens of ${role}s are verified with."`
 }
 
-// Absent reports whether neither a key nor a key file is set.
-func (k *Key) Absent() bool { return k.Key.Absent() && k.File == "" }
+// Absent reports whether nothing is set that tokens could be verified with.
+func (k *Key) Absent() bool { return k.Key.Absent() && k.File == "" && k.JWKSURL == "" }
 
-// Material returns the key, from the file if one is set. It reads the file each time.
+// Material returns the key, from the file if one is set, which is read each time. The key is absent if
+// there is neither.
 func (k *Key) Material() (Secret, error) {
 	if k.File == "" {
 		return k.Key, nil
