@@ -12,9 +12,8 @@ type audience struct {
 	want    *topics.Set
 	grants  *topics.Set
 	members []*Subscriber
-	// nodes are the index entries of want, and places this audience's place in each.
-	nodes  []*topics.Node[*interest]
-	places []int
+	// follows and reads are the audience's places in the indexes of matchers and of grants.
+	follows, reads listing
 
 	// seen is the position of the last event taken, so that one with several topics, or matched by several
 	// matchers, is taken once.
@@ -24,14 +23,22 @@ type audience struct {
 	pending []int
 }
 
-// interest is what the index knows of a matcher: the audiences that have it.
+// listing is where an audience stands in an index: the entry of each of its selectors, and the place
+// in that entry.
+type listing struct {
+	nodes  []*topics.Node[*interest]
+	places []int
+}
+
+// interest is what an index knows of a selector: the audiences that have it.
 type interest struct {
 	audiences []place
 }
 
-// place is an audience and which of its nodes this is.
+// place is an audience, and which of its listing's nodes this is.
 type place struct {
 	audience *audience
+	listing  *listing
 	which    int
 }
 
@@ -63,29 +70,32 @@ func (a *audience) exit(s *Subscriber) {
 	}
 }
 
-// attach enters the audience into the index entries of its matchers.
-func (a *audience) attach(x *topics.Index[*interest]) {
-	selectors := a.want.Selectors()
-	a.nodes = make([]*topics.Node[*interest], len(selectors))
-	a.places = make([]int, len(selectors))
+// attach enters the audience into the entries of the selectors.
+func (l *listing) attach(a *audience, x *topics.Index[*interest], set *topics.Set) {
+	if set.Len() == 0 {
+		return
+	}
+	selectors := set.Selectors()
+	l.nodes = make([]*topics.Node[*interest], len(selectors))
+	l.places = make([]int, len(selectors))
 	for i, sel := range selectors {
 		node, created := x.Add(sel)
 		if created {
 			node.Value = &interest{}
 		}
-		a.nodes[i], a.places[i] = node, len(node.Value.audiences)
-		node.Value.audiences = append(node.Value.audiences, place{a, i})
+		l.nodes[i], l.places[i] = node, len(node.Value.audiences)
+		node.Value.audiences = append(node.Value.audiences, place{a, l, i})
 	}
 }
 
-// detach undoes attach; a matcher that nobody has any more leaves the index.
-func (a *audience) detach(x *topics.Index[*interest]) {
-	for i, node := range a.nodes {
+// detach undoes attach; a selector that nobody has any more leaves the index.
+func (l *listing) detach(x *topics.Index[*interest]) {
+	for i, node := range l.nodes {
 		in := node.Value
 		last := len(in.audiences) - 1
 		moved := in.audiences[last]
-		in.audiences[a.places[i]] = moved
-		moved.audience.places[moved.which] = a.places[i]
+		in.audiences[l.places[i]] = moved
+		moved.listing.places[moved.which] = l.places[i]
 		in.audiences[last] = place{}
 		in.audiences = in.audiences[:last]
 		if last == 0 {

@@ -141,7 +141,7 @@ func New(o Options) (*Hub, error) {
 	}
 	h := &Hub{o: o, lim: limits{o.Heartbeat, o.DispatchTimeout}, quit: make(chan struct{}), fault: make(chan error, 1), broken: make(chan struct{}), emptied: make(chan struct{}, 1)}
 	h.scratches.New = func() any { b := make([]byte, 0, scratchBytes); return &b }
-	h.workers = newWorkers()
+	h.workers = newWorkers(runtime.GOMAXPROCS(0))
 	h.streamers = actor.PropsFromProducer(
 		func() actor.Actor { return &subscriberActor{hub: h} },
 		actor.WithMailbox(actor.UnboundedLockfree()),

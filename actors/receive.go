@@ -126,8 +126,9 @@ func (a *hubActor) Receive(ctx actor.Context) {
 	case *actor.Started:
 		a.q = &sequencer{
 			out: a, announcer: a.hub.announcer, log: a.hub.o.Log, tail: a.hub.tail, stats: &a.hub.stats,
-			queueBytes: a.hub.o.QueueBytes, batchBytes: a.hub.o.BatchBytes,
+			queueBytes: a.hub.o.QueueBytes, batchBytes: a.hub.o.BatchBytes, fewReaders: fewReaders,
 			index:     topics.NewIndex[*interest](a.hub.o.Space),
+			grants:    topics.NewIndex[*interest](a.hub.o.Space),
 			audiences: make(map[string]*audience),
 			topics:    newTopicTable(a.hub.o.MaxTopics),
 		}

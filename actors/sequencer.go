@@ -11,6 +11,9 @@ import (
 // sweepStep is how many topics the sweep looks at in one turn of the hub actor.
 const sweepStep = 256
 
+// fewReaders is the usual value of the sequencer's field.
+const fewReaders = 64
+
 // outbox is how the sequencer reaches the rest of the hub; the hub actor gives it protoactor's, tests
 // give it their own.
 type outbox interface {
@@ -32,8 +35,13 @@ type sequencer struct {
 
 	queueBytes int64
 	batchBytes int
+	// fewReaders is up to how many audiences that may read a private event are asked whether they
+	// follow it; beyond that those that follow it are asked whether they may read it.
+	fewReaders int
 
+	// index finds who follows a topic, and grants who may read its private events.
 	index     *topics.Index[*interest]
+	grants    *topics.Index[*interest]
 	audiences map[string]*audience
 	topics    *topicTable
 	round     round
@@ -76,6 +84,9 @@ func (q *sequencer) advance() (more bool, err error) {
 
 // address shows an event to the actors of its topics; a topic that nobody follows gets none.
 func (q *sequencer) address(i int, e *mercure.Event) {
+	if e.Private && q.addressGranted(i, e) {
+		return
+	}
 	for _, name := range e.Topics {
 		ref := q.topics.get(name)
 		if ref == nil {
@@ -91,6 +102,33 @@ func (q *sequencer) address(i int, e *mercure.Event) {
 			panic("topic actor failed on an event")
 		}
 	}
+}
+
+// addressGranted takes a private event for those who may read it and follow one of its topics, unless
+// they are many: where each stream has grants of its own, a topic that all follow would otherwise ask every one of them.
+func (q *sequencer) addressGranted(i int, e *mercure.Event) bool {
+	q.lookup = q.lookup[:0]
+	for _, name := range e.Topics {
+		q.lookup = q.grants.Lookup(name, q.lookup)
+	}
+	readers := 0
+	for _, node := range q.lookup {
+		readers += len(node.Value.audiences)
+	}
+	if readers > q.fewReaders {
+		return false
+	}
+	for _, node := range q.lookup {
+		for _, p := range node.Value.audiences {
+			if a := p.audience; a.seen != e.Position {
+				a.seen = e.Position
+				if a.want.MatchAny(e.Topics) {
+					q.round.take(a, i)
+				}
+			}
+		}
+	}
+	return true
 }
 
 func (q *sequencer) open(name string) *topicRef {
@@ -188,7 +226,8 @@ func (q *sequencer) enter(s *Subscriber) {
 	a := q.audiences[key]
 	if a == nil {
 		a = &audience{key: key, want: s.want, grants: s.grants}
-		a.attach(q.index)
+		a.follows.attach(a, q.index, s.want)
+		a.reads.attach(a, q.grants, s.grants)
 		q.audiences[key] = a
 	}
 	a.enter(s)
@@ -205,7 +244,8 @@ func (q *sequencer) exit(s *Subscriber) {
 		return
 	}
 	delete(q.audiences, a.key)
-	a.detach(q.index)
+	a.follows.detach(q.index)
+	a.reads.detach(q.grants)
 	q.unfollow(a.want)
 	if len(q.topics.list) > 0 && !q.sweeping {
 		q.sweeping, q.swept = true, 0

@@ -91,8 +91,8 @@ func newSimulation(t *testing.T, seed uint64, retention persistence.Retention) *
 		space.Close()
 	})
 	m.q = &sequencer{
-		out: m, log: m.log, tail: tail, stats: &m.stats, queueBytes: 700, batchBytes: 400,
-		index: topics.NewIndex[*interest](space), audiences: make(map[string]*audience), topics: newTopicTable(3),
+		out: m, log: m.log, tail: tail, stats: &m.stats, queueBytes: 700, batchBytes: 400, fewReaders: int(seed % 4),
+		index: topics.NewIndex[*interest](space), grants: topics.NewIndex[*interest](space), audiences: make(map[string]*audience), topics: newTopicTable(3),
 	}
 	return m
 }
@@ -382,7 +382,7 @@ func (m *simulation) checkNothingLeft(seed uint64) {
 	}
 	m.settle()
 	q := m.q
-	if len(q.members)+len(q.audiences)+len(q.topics.list)+len(q.topics.byName)+q.index.Len() != 0 {
+	if len(q.members)+len(q.audiences)+len(q.topics.list)+len(q.topics.byName)+q.index.Len()+q.grants.Len() != 0 {
 		m.t.Fatalf("seed %d: left behind: %d members, %d audiences, %d topics, %d index entries",
 			seed, len(q.members), len(q.audiences), len(q.topics.list), q.index.Len())
 	}

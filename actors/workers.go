@@ -40,8 +40,8 @@ type turn struct {
 	run  func()
 }
 
-func newWorkers() *workers {
-	w := &workers{shards: make([]shard, runtime.GOMAXPROCS(0))}
+func newWorkers(n int) *workers {
+	w := &workers{shards: make([]shard, n)}
 	for i := range w.shards {
 		s := &w.shards[i]
 		s.tail = new(turn)
@@ -96,24 +96,30 @@ func (s *shard) pop() func() {
 	return run
 }
 
+// rest says that the worker is about to sleep, and returns a turn that came before that could be seen.
+func (s *shard) rest() func() {
+	s.sleeping.Store(true)
+	run := s.pop()
+	if run != nil && !s.sleeping.CompareAndSwap(true, false) {
+		<-s.wake // someone has roused this worker already
+	}
+	return run
+}
+
 func (s *shard) work() {
 	for turns := 0; ; turns++ {
 		run := s.pop()
 		if run == nil {
-			s.sleeping.Store(true)
-			// What was pushed before sleeping could be seen is found here.
-			if run = s.pop(); run == nil {
-				if s.quit.Load() {
-					return
-				}
-				<-s.wake
-				continue
-			}
-			if !s.sleeping.CompareAndSwap(true, false) {
-				<-s.wake // someone has roused this worker already
-			}
+			run = s.rest()
 		}
-		run()
+		switch {
+		case run != nil:
+			run()
+		case s.quit.Load():
+			return
+		default:
+			<-s.wake
+		}
 		if turns%turnsBeforeYield == 0 {
 			runtime.Gosched()
 		}

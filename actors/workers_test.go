@@ -9,7 +9,7 @@ import (
 // Every turn that is scheduled is run once, whoever schedules it and however often workers fall asleep.
 func TestWorkersRunEveryTurnOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorkers()
+	w := newWorkers(2)
 	w.start()
 	const producers, rounds = 8, 5000
 	var ran atomic.Int64
@@ -42,8 +42,34 @@ func TestWorkersRunEveryTurnOnce(t *testing.T) {
 	}
 }
 
+// A worker that has found its queue empty and is about to sleep does not miss the turn that comes just then.
+func TestWorkerMissesNoTurnOnFallingAsleep(t *testing.T) {
+	t.Parallel()
+	w := newWorkers(1)
+	s := &w.shards[0]
+	if s.pop() != nil {
+		t.Fatal("a new queue is not empty")
+	}
+	ran := false
+	w.Schedule(func() { ran = true }) // sees a worker that is awake
+	run := s.rest()
+	if run == nil {
+		t.Fatal("the worker sleeps although there is a turn")
+	}
+	if run(); !ran || s.sleeping.Load() || len(s.wake) != 0 {
+		t.Fatalf("ran: %v, sleeping: %v, roused: %d", ran, s.sleeping.Load(), len(s.wake))
+	}
+	if s.rest() != nil || !s.sleeping.Load() {
+		t.Fatal("a worker with nothing to do does not sleep")
+	}
+	w.Schedule(func() {})
+	if s.sleeping.Load() || len(s.wake) != 1 {
+		t.Fatal("a sleeping worker is not roused")
+	}
+}
+
 func BenchmarkWorkersSchedule(b *testing.B) {
-	w := newWorkers()
+	w := newWorkers(2)
 	w.start()
 	defer w.stop()
 	var wg sync.WaitGroup

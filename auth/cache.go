@@ -7,14 +7,16 @@ import (
 	"time"
 )
 
-// tokenDigest identifies a token together with the role and the audience it was validated for. It is
-// a SHA-256, so no second token can be found that would take the grant of the first.
+// tokenDigest identifies a token together with the role, the audience and the generation of the trusted
+// keys it was validated for. It is a SHA-256, so no second token can be found that would take the grant
+// of the first.
 type tokenDigest [sha256.Size]byte
 
-func digest(role Role, audience, token string) tokenDigest {
+func digest(role Role, generation uint64, audience, token string) tokenDigest {
 	// Most tokens fit in here, which spares the heap.
 	var space [2048]byte
 	b := append(space[:0], byte(role))
+	b = binary.BigEndian.AppendUint64(b, generation)
 	b = binary.BigEndian.AppendUint64(b, uint64(len(audience)))
 	b = append(b, audience...)
 	return sha256.Sum256(append(b, token...))

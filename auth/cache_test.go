@@ -15,15 +15,15 @@ type clock struct{ offset atomic.Int64 }
 func (c *clock) now() time.Time          { return epoch().Add(time.Duration(c.offset.Load())) }
 func (c *clock) advance(d time.Duration) { c.offset.Add(int64(d)) }
 
-// countingSource counts how often a key was asked for, which is how often a token was validated.
+// countingSource counts the signatures that were checked, which is how often a token was validated.
 type countingSource struct {
 	keySource
-	finds atomic.Int64
+	checks atomic.Int64
 }
 
-func (s *countingSource) find(h header) (*verificationKey, error) {
-	s.finds.Add(1)
-	return s.keySource.find(h)
+func (s *countingSource) verify(j *jws) error {
+	s.checks.Add(1)
+	return s.keySource.verify(j)
 }
 
 // cachingVerifier returns a verifier with a cache, its clock and the counter of its validations.
@@ -31,8 +31,9 @@ func cachingVerifier(tb testing.TB, key Key, places int) (*Verifier, *clock, *co
 	tb.Helper()
 	c := &clock{}
 	v := newVerifier(tb, key, func(o *Options) { o.CacheTokens, o.Now = places, c.now })
-	source := &countingSource{keySource: v.keys[RolePublisher]}
-	v.keys = [roles]keySource{source, source}
+	source := &countingSource{keySource: v.classic[RolePublisher]}
+	v.classic = issuerKeys{source, source}
+	v.issuers[testIssuer] = v.classic
 	return v, c, source
 }
 
@@ -48,14 +49,14 @@ func TestCacheSparesValidation(t *testing.T) {
 			t.Error("the grant was made anew")
 		}
 	}
-	if n := source.finds.Load(); n != 1 {
+	if n := source.checks.Load(); n != 1 {
 		t.Errorf("%d validations, want 1", n)
 	}
 
 	off, _, source := cachingVerifier(t, key, -1)
 	accepted(t, off, RolePublisher, token)
 	accepted(t, off, RolePublisher, token)
-	if n := source.finds.Load(); n != 2 {
+	if n := source.checks.Load(); n != 2 {
 		t.Errorf("%d validations without a cache, want 2", n)
 	}
 }
@@ -95,11 +96,14 @@ func TestCacheKeepsRolesAndAudiencesApart(t *testing.T) {
 		}
 	}
 	// The parts of the digest cannot run into each other.
-	if digest(RolePublisher, "a", "bc") == digest(RolePublisher, "ab", "c") {
+	if digest(RolePublisher, 0, "a", "bc") == digest(RolePublisher, 0, "ab", "c") {
 		t.Error("audience and token are not told apart")
 	}
+	if digest(RolePublisher, 0, "a", "b") == digest(RolePublisher, 1, "a", "b") {
+		t.Error("generations are not told apart")
+	}
 	long := strings.Repeat("x", 5000)
-	if digest(RolePublisher, "", long+"a") == digest(RolePublisher, "", long+"b") {
+	if digest(RolePublisher, 0, "", long+"a") == digest(RolePublisher, 0, "", long+"b") {
 		t.Error("long tokens are not told apart")
 	}
 }
@@ -134,7 +138,7 @@ func TestCacheIsBounded(t *testing.T) {
 			t.Fatalf("%d tokens remembered, want at most %d", n, places)
 		}
 	}
-	if n := source.finds.Load(); n != 101 {
+	if n := source.checks.Load(); n != 101 {
 		t.Errorf("%d validations of 101 tokens: the one in use did not stay", n)
 	}
 }

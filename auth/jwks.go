@@ -30,8 +30,8 @@ var errUnknownKey = errors.New(`no trusted key has the token's "kid"`)
 type jwks struct {
 	digest [sha256.Size]byte // of the document
 	keys   []setKey
-	// skipped is the number of keys in the document that verify no signature.
-	skipped int
+	// used and skipped count the keys of the document that verify signatures and those that do not.
+	used, skipped int
 }
 
 // setKey is a key of a set for one algorithm; a key that fits several is there for each of them.
@@ -57,7 +57,9 @@ func readJWKS(body []byte) (*jwks, error) {
 	set := &jwks{digest: sha256.Sum256(body)}
 	for _, entry := range entries {
 		keys := readJWK(entry)
-		if len(keys) == 0 {
+		if len(keys) > 0 {
+			set.used++
+		} else {
 			set.skipped++
 		}
 		set.keys = append(set.keys, keys...)
@@ -106,20 +108,16 @@ func fits(method jwt.SigningMethod, material crypto.PublicKey) bool {
 	return mismatch(method, material) == ""
 }
 
-// verify checks the signature with the keys that "kid" names. It is a hint: a token without one may be by any
-// key, and a key without one may be that of any token that names no other ("Token Validation"). The
-// error is errUnknownKey if the set lacks the key.
+// verify checks the signature with the keys that "kid" names. It is a hint ("Token Validation"): a token
+// without one may be by any key, and keys without one are tried if no other is named. The error is
+// errUnknownKey if the set has no key of that name.
 func (s *jwks) verify(j *jws) error {
-	named := func(k setKey) bool { return k.id != "" && k.id == j.header.keyID }
-	id, known := j.header.keyID, j.header.keyID == ""
-	if slices.ContainsFunc(s.keys, named) {
-		known = true
-	} else if id != "" {
-		id = "" // the keys without one
-	}
+	wanted := j.header.keyID
+	known := wanted == "" || slices.ContainsFunc(s.keys, func(k setKey) bool { return k.id == wanted })
 	tries := 0
 	for _, k := range s.keys {
-		if k.algorithm != j.header.algorithm || k.id != id && j.header.keyID != "" || tries == maxTries {
+		chosen := wanted == "" || known && k.id == wanted || !known && k.id == ""
+		if !chosen || k.algorithm != j.header.algorithm || tries == maxTries {
 			continue
 		}
 		tries++
@@ -131,7 +129,7 @@ func (s *jwks) verify(j *jws) error {
 	case !known:
 		return errUnknownKey
 	case tries == 0:
-		return errors.New(`"alg" does not fit the key`)
+		return errors.New(`no key of the set fits "alg"`)
 	}
 	return errSignature
 }

@@ -2,57 +2,60 @@ package auth
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 )
-
-// keySource finds the key that a token of some role has to be signed with. A configured key is a
-// source of one. The header may help to choose among trusted keys; it must not bring one.
-type keySource interface {
-	find(h header) (*verificationKey, error)
-}
-
-// find makes a single key a source: it is the key of every token that names its algorithm.
-func (k *verificationKey) find(h header) (*verificationKey, error) {
-	if h.algorithm != k.algorithm {
-		return nil, errors.New(`"alg" is not the configured algorithm ` + k.algorithm)
-	}
-	return k, nil
-}
 
 // header is what is read of a JOSE header. Key material in it ("jwk", "jku", "x5c", "x5u") is not
 // read at all ("Token Validation").
 type header struct {
 	algorithm string
 	typ       string
+	keyID     string // "kid"
 }
 
-// open verifies a JWS in compact serialization (RFC 7515, section 7.1) and returns its header and
-// its payload. Nothing but the header is looked at before the signature is verified.
-func open(token string, keys keySource) (header, []byte, error) {
+// jws is a JWS in compact serialization (RFC 7515, section 7.1), of which nothing but the header has
+// been read.
+type jws struct {
+	header    header
+	text      string // what is signed
+	payload   string // the second segment
+	signature []byte
+}
+
+// parseJWS takes a token apart.
+func parseJWS(token string) (*jws, error) {
 	last := max(strings.LastIndexByte(token, '.'), 0)
 	text, signature := token[:last], strings.TrimPrefix(token[last:], ".")
 	first, second, ok := strings.Cut(text, ".")
 	if !ok {
-		return header{}, nil, errors.New("less than three segments")
+		return nil, errors.New("less than three segments")
 	}
 	h, err := readHeader(first)
 	if err != nil {
-		return header{}, nil, err
-	}
-	key, err := keys.find(h)
-	if err != nil {
-		return header{}, nil, err
+		return nil, err
 	}
 	sig, err := decodeSegment(signature)
-	if err != nil || !key.signed(text, sig) {
-		return header{}, nil, errors.New("signature is not by the configured key")
-	}
-	payload, err := decodeSegment(second)
 	if err != nil {
-		return header{}, nil, errors.New("claims are not base64url")
+		return nil, errSignature
 	}
-	return h, payload, nil
+	return &jws{header: h, text: text, payload: second, signature: sig}, nil
+}
+
+// claims returns the members of the payload. They are what an unknown sender claims until a key has
+// verified the signature.
+func (j *jws) claims() (map[string]json.RawMessage, error) {
+	payload, err := decodeSegment(j.payload)
+	if err != nil {
+		return nil, errors.New("claims are not base64url")
+	}
+	members, err := readObject(payload)
+	if err != nil {
+		return nil, fmt.Errorf("claims: %w", err)
+	}
+	return members, nil
 }
 
 // decodeSegment is strict, so that a token has one spelling: whoever looks for a token that is known,
@@ -79,6 +82,9 @@ func readHeader(segment string) (header, error) {
 	}
 	if h.typ, err = readString(members["typ"]); err != nil {
 		return header{}, errors.New(`"typ" is not a string`)
+	}
+	if h.keyID, err = readString(members["kid"]); err != nil {
+		return header{}, errors.New(`"kid" is not a string`)
 	}
 	// "crit" names extensions that must be understood (RFC 7515, section 4.1.11). None is.
 	if _, ok := members["crit"]; ok {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"hubd/mercure"
@@ -19,48 +20,100 @@ var ErrInvalidToken = errors.New("invalid token")
 // Verifier validates tokens. It is safe for concurrent use.
 type Verifier struct {
 	protocol Protocol
-	keys     [roles]keySource
-	issuer   string
+	classic  issuerKeys            // of 0.x tokens
+	issuers  map[string]issuerKeys // of 1.0 tokens, by "iss"
+	sets     []*remoteSet          // those that the sources above read, each once
 	audience string
 	space    *topics.Space
 	now      func() time.Time
 	limits   Limits
 	cache    *grantCache
+
+	// generation counts the changes of the sets. A grant is remembered for one generation.
+	generation atomic.Uint64
 }
 
-// New returns a Verifier of the tokens that the options say, or what Validate returns.
+// issuerKeys are the keys of one issuer; nil where a role has none.
+type issuerKeys [roles]keySource
+
+// New returns a Verifier of the tokens that the options say, or what Validate returns. It does not wait for
+// key sets; until one is fetched, its tokens are ErrKeysUnavailable. The caller closes the Verifier.
 func New(o Options) (*Verifier, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
+	o = o.withDefaults()
 	v := &Verifier{
 		protocol: o.Protocol,
-		issuer:   o.Issuer,
+		issuers:  map[string]issuerKeys{},
 		audience: o.Audience,
 		space:    o.Space,
 		now:      o.Now,
-		limits:   o.Limits.withDefaults(),
-		cache:    newGrantCache(orDefault(o.CacheTokens, defaultCacheTokens)),
+		limits:   o.Limits,
+		cache:    newGrantCache(o.CacheTokens),
 	}
-	if v.now == nil {
-		v.now = time.Now
-	}
-	for role, key := range o.keys() {
-		if key.Absent() {
-			continue
-		}
-		source, err := key.verification()
+	sets := map[string]*remoteSet{}
+	own := o.own()
+	for _, issuer := range append([]Issuer{*own}, o.Issuers...) {
+		keys, err := v.sources(&issuer, &o, sets)
 		if err != nil {
 			return nil, err
 		}
-		v.keys[role] = source
+		v.issuers[issuer.ID] = keys
+	}
+	v.classic = v.issuers[own.ID]
+	// No token is of an issuer without a name ("Token Validation").
+	delete(v.issuers, "")
+	for _, s := range v.sets {
+		s.start()
 	}
 	return v, nil
 }
 
+// sources returns the keys of an issuer. One location is fetched by one remoteSet, however many roles and
+// issuers verify with it; sets has those that are there already.
+func (v *Verifier) sources(issuer *Issuer, o *Options, sets map[string]*remoteSet) (issuerKeys, error) {
+	var keys issuerKeys
+	for role, c := range issuer.credentials() {
+		switch {
+		case !c.key.Absent():
+			key, err := c.key.verification()
+			if err != nil {
+				return keys, err
+			}
+			keys[role] = key
+		case !c.set.Absent():
+			set := sets[c.set.URL]
+			if set == nil {
+				l, err := newLocation(c.set)
+				if err != nil {
+					return keys, err
+				}
+				set = newRemoteSet(l, o, func() { v.generation.Add(1) })
+				sets[c.set.URL] = set
+				v.sets = append(v.sets, set)
+			}
+			keys[role] = &setSource{set: set, algorithms: c.set.algorithms()}
+		}
+	}
+	return keys, nil
+}
+
+// Close stops fetching key sets and returns when all goroutines have ended. The Verifier goes on with
+// the sets that it has. Close may be called more than once.
+func (v *Verifier) Close() {
+	for _, s := range v.sets {
+		s.stop()
+	}
+}
+
 // Verify returns what the token grants a request that acts in the role. audience is the hub's URL as
 // the client knows it, which "aud" of a 1.0 token has to name; it does not count where the options
-// fix an audience. Errors wrap ErrInvalidToken.
+// fix an audience.
+//
+// Errors wrap ErrInvalidToken, or ErrKeysUnavailable if the token may be valid but its key set cannot be
+// had. Verify waits for a fetch under way, 3 s at most, where it takes the set to decide: none has
+// been fetched yet, or the token names a key that is unknown.
 func (v *Verifier) Verify(role Role, token, audience string) (*Grant, error) {
 	if len(token) > v.limits.TokenBytes {
 		return nil, fmt.Errorf("%w: longer than %d bytes", ErrInvalidToken, v.limits.TokenBytes)
@@ -69,12 +122,16 @@ func (v *Verifier) Verify(role Role, token, audience string) (*Grant, error) {
 		audience = v.audience
 	}
 	now := v.now()
-	id := digest(role, audience, token)
+	// Ahead of the keys: if they change meanwhile, what is remembered is not found again.
+	id := digest(role, v.generation.Load(), audience, token)
 	if grant := v.cache.get(id, now); grant != nil {
 		return grant, nil
 	}
 	grant, err := v.validate(role, token, audience, now)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrKeysUnavailable):
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrInvalidToken, err)
 	}
 	v.cache.put(id, grant, len(token))
@@ -84,16 +141,20 @@ func (v *Verifier) Verify(role Role, token, audience string) (*Grant, error) {
 // validate checks everything anew. The header's type decides between the dialects, for good: a 1.0
 // token that fails is not tried as one of 0.x, whose rules ask for less ("Token Validation").
 func (v *Verifier) validate(role Role, token, audience string, now time.Time) (*Grant, error) {
-	if role >= roles || v.keys[role] == nil {
-		return nil, fmt.Errorf("no %s key is configured", role)
-	}
-	h, payload, err := open(token, v.keys[role])
+	j, err := parseJWS(token)
 	if err != nil {
 		return nil, err
 	}
-	members, err := readObject(payload)
+	grant := &Grant{Dialect: V0}
+	if j.header.isAccessToken() {
+		grant.Dialect = V1
+	}
+	if !v.protocol.Allows(grant.Dialect) {
+		return nil, fmt.Errorf("tokens of %s are not accepted", grant.Dialect)
+	}
+	members, err := v.open(j, role, grant.Dialect)
 	if err != nil {
-		return nil, fmt.Errorf("claims: %w", err)
+		return nil, err
 	}
 	c, err := readClaims(members)
 	if err != nil {
@@ -102,15 +163,9 @@ func (v *Verifier) validate(role Role, token, audience string, now time.Time) (*
 	if err := c.checkTime(now); err != nil {
 		return nil, err
 	}
-	grant := &Grant{Dialect: V0, Expires: c.expires, ID: c.id, Subject: c.subject, Issuer: c.issuer}
-	if h.isAccessToken() {
-		grant.Dialect = V1
-	}
-	if !v.protocol.Allows(grant.Dialect) {
-		return nil, fmt.Errorf("tokens of %s are not accepted", grant.Dialect)
-	}
+	grant.Expires, grant.ID, grant.Subject, grant.Issuer = c.expires, c.id, c.subject, c.issuer
 	if grant.Dialect == V1 {
-		if err = c.checkAccess(v.issuer, audience); err == nil {
+		if err = c.checkAccess(audience); err == nil {
 			err = v.grantDetails(grant, members["authorization_details"])
 		}
 	} else {
@@ -120,6 +175,47 @@ func (v *Verifier) validate(role Role, token, audience string, now time.Time) (*
 		return nil, err
 	}
 	return grant, nil
+}
+
+// open returns the claims once a key has verified the signature. In 1.0 that is a key of the issuer that
+// the token names, never one of another ("Token Validation"), so "iss" is read ahead; the claims that are
+// returned are of the same bytes.
+func (v *Verifier) open(j *jws, role Role, dialect Protocol) (members map[string]json.RawMessage, err error) {
+	keys := v.classic
+	if dialect == V1 {
+		if members, err = j.claims(); err != nil {
+			return nil, err
+		}
+		if keys, err = v.keysOf(members["iss"]); err != nil {
+			return nil, err
+		}
+	}
+	if role >= roles || keys[role] == nil {
+		return nil, fmt.Errorf("no %s key is configured", role)
+	}
+	if err := keys[role].verify(j); err != nil {
+		return nil, err
+	}
+	if dialect == V1 {
+		return members, nil
+	}
+	return j.claims()
+}
+
+// keysOf returns the keys of the issuer that the claim names.
+func (v *Verifier) keysOf(claim json.RawMessage) (issuerKeys, error) {
+	if len(v.issuers) == 0 {
+		return issuerKeys{}, errors.New("no trusted issuer is configured, which 1.0 tokens require")
+	}
+	id, err := readString(claim)
+	if err != nil {
+		return issuerKeys{}, errors.New(`"iss" is not a string`)
+	}
+	keys, ok := v.issuers[id]
+	if !ok {
+		return issuerKeys{}, errors.New(`"iss" is not a trusted issuer`)
+	}
+	return keys, nil
 }
 
 // grantDetails fills the grant of a 1.0 token.
