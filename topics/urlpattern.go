@@ -20,7 +20,7 @@ const (
 
 var (
 	errURLPattern     = errors.New("not a well-formed URL pattern")
-	errURLPatternSize = errors.New("the URL pattern is too complex")
+	errURLPatternSize = errors.New("the URL pattern is too involved")
 )
 
 // componentSet is a set of components, bit by bit in their order.
@@ -31,19 +31,19 @@ func (set componentSet) has(component int) bool { return set&(1<<component) != 0
 // urlPattern is a compiled URL Pattern ("URL Pattern").
 type urlPattern struct {
 	// text holds the glob of each component, one after the other; component i ends at ends[i]. Of a
-	// component in complex, only the literal prefix is there.
+	// component in involved, only the literal prefix is there.
 	text string
 	ends [componentCount]uint32
 
 	anything componentSet // components that are "*"
 	literal  componentSet // components without groups
-	complex  componentSet // components that no glob describes
+	involved componentSet // components that no glob describes
 
 	// delimiter bounds the segments of the path: a slash, unless the scheme is certain to be one whose
 	// paths are opaque.
 	delimiter byte
 
-	// library decides when the globs match and complex is not empty; else it is nil.
+	// library decides when the globs match and involved is not empty; else it is nil.
 	library *urlpattern.URLPattern
 }
 
@@ -66,29 +66,29 @@ func newURLPattern(source, base string) (*urlPattern, error) {
 		parsed.Port(), parsed.Pathname(), parsed.Search(), parsed.Hash(),
 	}
 	var globs [componentCount]string
-	var complex componentSet
+	var involved componentSet
 	for i, component := range components {
 		glob, ok := parseGlob(component)
 		if !ok {
 			glob = complexPrefix(component)
-			complex |= 1 << i
+			involved |= 1 << i
 		}
 		globs[i] = glob
 	}
-	u := joinGlobs(&globs, complex)
-	if complex != 0 {
+	u := joinGlobs(&globs, involved)
+	if involved != 0 {
 		u.library = parsed
 	}
 	return u, nil
 }
 
 // joinGlobs makes a pattern of its components' globs.
-func joinGlobs(globs *[componentCount]string, complex componentSet) *urlPattern {
-	u := &urlPattern{complex: complex}
+func joinGlobs(globs *[componentCount]string, involved componentSet) *urlPattern {
+	u := &urlPattern{involved: involved}
 	size := 0
 	for i, glob := range globs {
 		switch {
-		case complex.has(i):
+		case involved.has(i):
 		case glob == anyGlob:
 			u.anything |= 1 << i
 		case literalPrefix(glob) == glob:
@@ -102,11 +102,11 @@ func joinGlobs(globs *[componentCount]string, complex componentSet) *urlPattern 
 	return u
 }
 
-// setDelimiter finds out how the library compiled the path. Where the protocol is complex it is not
+// setDelimiter finds out how the library compiled the path. Where the protocol is involved it is not
 // known, and the path is left to the library as well.
 func (u *urlPattern) setDelimiter() {
-	if u.complex.has(protocol) {
-		u.complex |= 1 << pathname
+	if u.involved.has(protocol) {
+		u.involved |= 1 << pathname
 		return
 	}
 	for _, scheme := range [...]string{"https", "http", "wss", "ws", "ftp"} {
@@ -126,10 +126,10 @@ func (u *urlPattern) glob(component int) string {
 	return u.text[start:u.ends[component]]
 }
 
-// match reports whether the globs match the location. If there are complex components, this is a
+// match reports whether the globs match the location. If there are involved components, this is a
 // necessary condition only.
 func (u *urlPattern) match(l *location) bool {
-	skip := u.anything | u.complex
+	skip := u.anything | u.involved
 	// The path first, as it tells most patterns apart.
 	for _, i := range [...]int{pathname, hostname, search, hash, protocol, port, username, password} {
 		if skip.has(i) {
@@ -175,7 +175,7 @@ func (u *urlPattern) anchor() string {
 			continue
 		}
 		b.WriteString(u.glob(i))
-		if u.complex.has(i) {
+		if u.involved.has(i) {
 			b.WriteString(anyGlob)
 		}
 	}

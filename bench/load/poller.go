@@ -38,13 +38,6 @@ func (p *poller) watch(fd, index int, generation int32) error {
 	return nil
 }
 
-func (p *poller) unwatch(fd int) error {
-	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil); err != nil {
-		return fmt.Errorf("stop watching a socket: %w", err)
-	}
-	return nil
-}
-
 // wait returns the sockets that have something, after at most the timeout. The result is valid until
 // the next call.
 func (p *poller) wait(timeout time.Duration) ([]unix.EpollEvent, error) {

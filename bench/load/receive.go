@@ -52,11 +52,11 @@ func (s *Streams) take(i, lead, n int) bool {
 		if b, ok = s.takeHead(i, b); !ok {
 			return st.state != streamIdle
 		}
-		lead, n = 0, len(b)
+		lead = 0
 	}
 	if st.chunked {
-		var err error
-		if n, err = st.body.Decode(b[lead:]); err != nil {
+		n, err := st.body.Decode(b[lead:])
+		if err != nil {
 			s.fault(i, err.Error())
 			s.end(i, err)
 			return false
