@@ -6,7 +6,7 @@ import (
 )
 
 // Config holds every setting of the hub. A field's flag is its name in lower case with dashes, so
-// PublicURL is --public-url, HUBD_PUBLIC_URL and "public-url:" in the file; fields of History,
+// AdminListen is --admin-listen, HUBD_ADMIN_LISTEN and "admin-listen:" in the file; fields of History,
 // Publisher and Subscriber have those names before theirs.
 //
 // Tags: "default" is the default, "shown" what the reference page says where the default is derived,
@@ -22,8 +22,9 @@ type Config struct {
 	Listen string `group:"addresses" default:"127.0.0.1:3000" help:"Address of the hub. An empty host, as in :3000, is every interface."`
 	// AdminListen is the admin server's address, host:port; empty is off.
 	AdminListen string `group:"addresses" default:"127.0.0.1:3001" empty:"off" help:"Address of the probes, metrics and profiles. It takes no token, so keep it private. Empty turns it off."`
-	// PublicURL is the hub's URL as clients see it; empty means that it follows from each request.
-	PublicURL string `name:"public-url" group:"addresses" placeholder:"URL" shown:"derived from the request" help:"URL of the hub as clients see it, such as https://example.com/.well-known/mercure. Set it behind a proxy."`
+	// PublicURLs are the hub's URLs as clients see it, the canonical one first; none means that it follows
+	// from each request.
+	PublicURLs []string `name:"public-url" group:"addresses" placeholder:"URL" shown:"derived from the request" help:"URL of the hub as clients see it, such as https://example.com/.well-known/mercure. Set it behind a proxy. Of several, the first is the canonical one, the request's host chooses, and a host that is none of theirs gets 421."`
 
 	// Store is where the history is kept.
 	Store Store `group:"store" default:"bolt://hub.db" help:"Where the history is kept: bolt://PATH (a file, relative as in bolt://hub.db or absolute as in bolt:///var/lib/hubd/hub.db) or memory:// (lost at exit)."`

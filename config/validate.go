@@ -55,10 +55,13 @@ func (c *Config) checkAddresses(k *checker) {
 	if c.Dev && !isLoopback(c.Listen) {
 		k.add("listen", "%s is not a loopback address, and dev is for loopback only; listen on 127.0.0.1 or turn dev off and set the keys", c.Listen)
 	}
-	if c.PublicURL == "" {
-		return
+	for _, text := range c.PublicURLs {
+		k.publicURL(text)
 	}
-	u, err := url.Parse(c.PublicURL)
+}
+
+func (k *checker) publicURL(text string) {
+	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		k.add("public-url", "is not an absolute http or https URL without query and fragment; write it like https://example.com/.well-known/mercure")
 	}

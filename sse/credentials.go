@@ -73,10 +73,19 @@ func (s *Server) authorise(ctx *fasthttp.RequestCtx, role auth.Role) (g *auth.Gr
 
 var errInURL = errors.New("a 1.0 token came in the query, where 1.0 takes none")
 
-// hubURL returns the hub's URL as the client sees it.
+// hubURL returns the hub's URL as the client sees it, or nothing if the request is meant for another host.
 func (s *Server) hubURL(ctx *fasthttp.RequestCtx) string {
-	if s.o.PublicURL != "" {
-		return s.o.PublicURL
+	switch len(s.o.PublicURLs) {
+	case 0:
+	case 1:
+		return s.o.PublicURLs[0]
+	default:
+		for _, public := range s.o.PublicURLs {
+			if u, err := url.Parse(public); err == nil && strings.EqualFold(u.Host, string(ctx.Host())) {
+				return public
+			}
+		}
+		return ""
 	}
 	scheme := "http"
 	if strings.EqualFold(string(ctx.Request.Header.Peek(fasthttp.HeaderXForwardedProto)), "https") {

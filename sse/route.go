@@ -22,6 +22,10 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 		}
 	}()
 	ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
+	if s.hubURL(ctx) == "" && string(ctx.Path()) != healthPath {
+		fail(ctx, fasthttp.StatusMisdirectedRequest, "this hub has other names than the request's host (--public-url)")
+		return
+	}
 	switch string(ctx.Path()) {
 	case Path:
 		s.crossOrigin(ctx)

@@ -63,8 +63,10 @@ type Options struct {
 	Protocol auth.Protocol
 	// Audience is the resource identifier of 1.0 tokens; the hub's URL if empty.
 	Audience string
-	// PublicURL is the hub's URL as clients see it; derived from each request if empty.
-	PublicURL string
+	// PublicURLs are the hub's URLs as clients see it, the canonical one first. One alone is what the hub
+	// calls itself; of several the request's host chooses, and a host that is none of theirs gets 421. None is
+	// derived from each request.
+	PublicURLs []string
 	// Anonymous lets subscribers without a token have public updates.
 	Anonymous bool
 	// Cookies are the names of cookies that carry a token, the first that is present counts.

@@ -64,8 +64,8 @@ type daemon struct {
 
 // url is the hub's URL: as configured, or by its address.
 func (d *daemon) url() string {
-	if d.cfg.PublicURL != "" {
-		return d.cfg.PublicURL
+	if len(d.cfg.PublicURLs) > 0 {
+		return d.cfg.PublicURLs[0]
 	}
 	return "http://" + d.listener.Addr().String() + sse.Path
 }
@@ -106,7 +106,7 @@ func (d *daemon) start(ctx context.Context, stdout io.Writer) error {
 	if d.admin != nil {
 		admin = d.admin.Addr().String()
 	}
-	d.log.Info("serving", slog.String("url", d.url()), slog.String("admin", admin), slog.String("store", d.cfg.Store.String()))
+	d.log.Info("serving", slog.String("url", d.url()), slog.String("address", d.listener.Addr().String()), slog.String("admin", admin), slog.String("store", d.cfg.Store.String()))
 	if minter != nil {
 		return greet(stdout, d.url(), minter)
 	}
@@ -117,7 +117,7 @@ func (d *daemon) startServers(verifier *auth.Verifier) error {
 	var err error
 	d.server, err = sse.New(sse.Options{
 		Listener: d.listener, Hub: &d.late, Ready: d.ready, Verifier: verifier, Observer: d.metrics, Logger: d.log,
-		Protocol: protocol(d.cfg), Audience: d.cfg.Audience, PublicURL: d.cfg.PublicURL,
+		Protocol: protocol(d.cfg), Audience: d.cfg.Audience, PublicURLs: d.cfg.PublicURLs,
 		Anonymous: d.cfg.Anonymous, Cookies: cookies(d.cfg),
 		HubPath: d.hubPath(), Subscriptions: d.cfg.Subscriptions, GapNotice: d.cfg.GapNotice,
 		CORSOrigins: d.cfg.CORSOrigins, PublishOrigins: d.cfg.PublishOrigins,

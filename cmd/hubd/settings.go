@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"hubd/auth"
@@ -25,7 +24,7 @@ func complete(cfg *config.Config, sources *config.Sources) error {
 		}
 		key, err := verificationKey(role.key)
 		if err == nil {
-			err = checkKey(key)
+			err = key.Validate()
 		}
 		if err != nil {
 			problems = append(problems, config.Problem{Key: name, Text: err.Error()})
@@ -44,19 +43,4 @@ func verificationKey(key *config.Key) (auth.Key, error) {
 		return auth.Key{}, fmt.Errorf("read the key: %w", err)
 	}
 	return auth.Key{Material: []byte(secret.Reveal()), Algorithm: key.Alg}, nil
-}
-
-// checkKey reports why a key cannot verify tokens. The options are validated with nothing but the key
-// in them, so of the errors that they join only the one about the key is meant.
-func checkKey(key auth.Key) error {
-	var joined interface{ Unwrap() []error }
-	if !errors.As((&auth.Options{Publisher: key}).Validate(), &joined) {
-		return nil
-	}
-	for _, err := range joined.Unwrap() {
-		if cause := errors.Unwrap(err); errors.Is(err, auth.ErrKey) && cause != nil {
-			return cause
-		}
-	}
-	return nil
 }

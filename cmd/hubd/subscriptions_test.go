@@ -226,6 +226,36 @@ func TestGapNotice(t *testing.T) {
 	s.Expect(t, "live")
 }
 
+// The hub's own URL: derived, fixed, or one of several by the request's host.
+func TestPublicURLs(t *testing.T) {
+	t.Parallel()
+	several := hubtest.Start(t, t.TempDir(), "--public-url=https://a.example/.well-known/mercure,https://b.example/.well-known/mercure")
+	one := hubtest.Start(t, t.TempDir(), "--public-url=https://a.example/.well-known/mercure")
+	const page = "/.well-known/oauth-protected-resource/.well-known/mercure"
+	for _, test := range []struct {
+		hub      *hubtest.Process
+		host     string
+		status   int
+		resource string
+	}{
+		{several, "a.example", 200, "https://a.example/.well-known/mercure"},
+		{several, "B.example", 200, "https://b.example/.well-known/mercure"},
+		{several, "c.example", 421, ""},
+		{one, "c.example", 200, "https://a.example/.well-known/mercure"},
+	} {
+		a := hubtest.Do(t, http.MethodGet, test.hub.Address()+page, "", "Host", test.host)
+		var m struct{ Resource string }
+		if a.Status == 200 {
+			if err := json.Unmarshal([]byte(a.Body), &m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if a.Status != test.status || m.Resource != test.resource {
+			t.Errorf("host %s: %d %s", test.host, a.Status, a.Body)
+		}
+	}
+}
+
 // "Protected Resource Metadata", and the challenge that points to it.
 func TestDiscovery(t *testing.T) {
 	t.Parallel()

@@ -65,9 +65,10 @@ type Process struct {
 	// PID is the process id.
 	PID int
 
-	cmd    *exec.Cmd
-	exited chan struct{}
-	lines  chan string
+	cmd     *exec.Cmd
+	address string
+	exited  chan struct{}
+	lines   chan string
 
 	mu  sync.Mutex
 	log bytes.Buffer
@@ -131,8 +132,12 @@ func (p *Process) watch(stderr io.Reader) {
 func (p *Process) AwaitServing(t testing.TB) {
 	t.Helper()
 	entry := p.AwaitLog(t, "serving")
-	p.URL, p.Admin = entry["url"], "http://"+entry["admin"]
+	p.address, p.Admin = "http://"+entry["address"], "http://"+entry["admin"]
+	p.URL = p.address + "/.well-known/mercure"
 }
+
+// Address returns the address of the hub as a URL without a path.
+func (p *Process) Address() string { return p.address }
 
 // AwaitLog waits for a line of the log with the message and returns its text fields.
 func (p *Process) AwaitLog(t testing.TB, message string) map[string]string {
