@@ -117,7 +117,11 @@ func (h *Hub) Subscribe(o *Subscription) error {
 	now := time.Now()
 	s := &Subscriber{
 		hub: h, conn: o.Conn, want: o.Want, grants: o.Grants,
-		prelude: o.Prelude, expires: o.Expires, member: -1,
+		prelude: o.Prelude, member: -1,
+	}
+	if !o.Expires.IsZero() {
+		// "Subscribers": no later than exp. The wheel may be two ticks late.
+		s.expires = o.Expires.Add(-2 * wheelTick)
 	}
 	s.deadline.subscriber = s
 	if len(o.Subscriptions) > 0 {
