@@ -40,7 +40,7 @@ func (s *Server) crossOrigin(ctx *fasthttp.RequestCtx) {
 	case s.cors.has(origin):
 		h.Set(fasthttp.HeaderAccessControlAllowOrigin, origin)
 		h.Set(fasthttp.HeaderAccessControlAllowCredentials, "true")
-	case s.cors.any:
+	case s.cors.any && len(ctx.Request.Header.Peek(fasthttp.HeaderCookie)) == 0: // a cookie is a credential
 		h.Set(fasthttp.HeaderAccessControlAllowOrigin, "*")
 	default:
 		return

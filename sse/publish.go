@@ -53,6 +53,8 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 	switch {
 	case err == nil:
 		ctx.SetContentType(plain)
+		// The token may be in the URL (0.x "URI Query Parameter").
+		ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "private, no-store")
 		ctx.SetBodyString(id)
 	case errors.Is(err, actors.ErrReserved):
 		fail(ctx, fasthttp.StatusBadRequest, err.Error())
@@ -68,6 +70,8 @@ func (s *Server) update(ctx *fasthttp.RequestCtx) (*mercure.Update, error) {
 	if mediaType, _, _ := bytes.Cut(ctx.Request.Header.ContentType(), []byte(";")); !bytes.EqualFold(bytes.TrimSpace(mediaType), []byte(form)) {
 		return nil, fmt.Errorf("content type is not %s", form)
 	}
+	// The case of a media type does not matter (RFC 9110, section 8.3.1), but fasthttp compares it as it is.
+	ctx.Request.Header.SetContentType(form)
 	u := new(mercure.Update)
 	once := func(field *string, seen *bool, value []byte) {
 		if !*seen {

@@ -172,7 +172,8 @@ func (s *Server) answerJSON(ctx *fasthttp.RequestCtx, text []byte, lastID string
 	contentType := "application/ld+json"
 	if !v0 {
 		contentType = "application/json"
-		link += `; last-event-id="` + lastID + `"; type="mercure"; content-type="application/json"`
+		// Publishers choose ids freely, and a quote ends a quoted string (RFC 9110, section 5.6.4).
+		link += `; last-event-id="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(lastID) + `"; type="mercure"; content-type="application/json"`
 	}
 	h.Add(fasthttp.HeaderLink, link)
 	sum := fnv.New64a()
