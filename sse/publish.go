@@ -98,8 +98,16 @@ func (s *Server) update(ctx *fasthttp.RequestCtx) (*mercure.Update, error) {
 	if s.o.MaxTopics > 0 && len(u.Topics) > s.o.MaxTopics {
 		return nil, fmt.Errorf(`%w: more than %d "topic" fields`, errTooMuch, s.o.MaxTopics)
 	}
+	for _, topic := range u.Topics {
+		if len(topic) > maxTopicBytes {
+			return nil, fmt.Errorf(`%w: "topic" has more than %d bytes`, errTooMuch, maxTopicBytes)
+		}
+	}
 	return u, u.Validate()
 }
+
+// maxTopicBytes bounds a topic. The URL parser that URL patterns ask for takes time with the square of it.
+const maxTopicBytes = 4096
 
 // form is the only media type of updates and of a QUERY's body.
 const form = "application/x-www-form-urlencoded"

@@ -40,6 +40,10 @@ func BenchmarkLookup(b *testing.B) {
 			for i := range benchSelectors {
 				x.Add(mustCompile(b, s, mercure.Matcher{Type: bc.typ, Pattern: fmt.Sprintf(bc.pattern, i)}))
 			}
+			// Templates compile their regular expressions on first use.
+			for i := range benchSelectors {
+				x.Lookup(fmt.Sprintf(bc.topic, i, b.N+i), nil)
+			}
 			topics := make([]string, b.N)
 			for i := range topics {
 				topics[i] = fmt.Sprintf(bc.topic, i%benchSelectors, i)
@@ -65,7 +69,8 @@ func BenchmarkMatch(b *testing.B) {
 	}{
 		{"urlpattern", mercure.Matcher{Type: mercure.URLPattern, Pattern: "https://example.com/books/:id"}, "https://example.com/books/1"},
 		{"template", mercure.Matcher{Type: mercure.Template, Pattern: "https://example.com/books/{id}"}, "https://example.com/books/1"},
-		{"urlpattern/regexp", mercure.Matcher{Type: mercure.URLPattern, Pattern: "https://example.com/books/:id(\\d+)"}, "https://example.com/books/1"},
+		{"urlpattern/odd-topic", urls("https://example.com/books/:id"), "https://example.com/books/é"},
+		{"urlpattern/regexp", urls("https://example.com/books/:id(\\d+)"), "https://example.com/books/1"},
 		{"template/regexp", mercure.Matcher{Type: mercure.Template, Pattern: "https://example.com/books/{id}{?page}"}, "https://example.com/books/1"},
 	} {
 		for _, cached := range []bool{true, false} {
@@ -93,15 +98,23 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
-// BenchmarkCacheMiss asks about topics never seen before, so each answer is computed and offered to the
-// cache.
+// BenchmarkCacheMiss asks about topics never seen before, so that with a cache each answer is computed and
+// offered to it.
 func BenchmarkCacheMiss(b *testing.B) {
-	s := newTestSpace(b)
-	sel := mustCompile(b, s, mercure.Matcher{Type: mercure.Template, Pattern: "https://example.com/books/{id}{?page}"})
-	b.ReportAllocs()
-	topic := []byte("https://example.com/books/")
-	for i := 0; b.Loop(); i++ {
-		s.Match(sel, string(strconv.AppendInt(topic, int64(i), 10)))
+	for _, cacheBytes := range []int64{16 << 20, 0} {
+		b.Run(fmt.Sprintf("cache=%t", cacheBytes > 0), func(b *testing.B) {
+			s, err := NewSpace(Options{BaseURL: testBase, CacheBytes: cacheBytes})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			sel := mustCompile(b, s, urls("https://example.com/books/:id(\\d+)"))
+			b.ReportAllocs()
+			topic := []byte("https://example.com/books/")
+			for i := 0; b.Loop(); i++ {
+				s.Match(sel, string(strconv.AppendInt(topic, int64(i), 10)))
+			}
+		})
 	}
 }
 

@@ -18,15 +18,16 @@ const (
 	counterBytes = 4
 	// queueBytes is ristretto's fixed queue of additions.
 	queueBytes = 256 << 10
-	// answerOverhead is what an entry takes besides its strings: its slots in ristretto's maps, and
-	// what the allocator rounds up. BenchmarkCacheMemory measures it.
+	// answerOverhead is what an entry takes besides its strings: its slots in ristretto's maps when they
+	// have just doubled, and what the allocator rounds up. BenchmarkCacheMemory measures that with
+	// it the heap stays below the bound at every size of the cache.
 	answerOverhead = 320
 )
 
 // CacheStats are the selector cache's counters since NewSpace.
 type CacheStats struct {
-	// Hits and Misses count the questions put to the cache. Matching that needs no regular expression
-	// does not ask it.
+	// Hits and Misses count the questions put to the cache: those to which the answer takes the URL
+	// parser or the URL pattern library.
 	Hits, Misses uint64
 	// CostBytes is the memory that the cached answers take, in bytes, as estimated.
 	CostBytes int64
@@ -39,8 +40,10 @@ type answer struct {
 	match bool
 }
 
-// cache remembers which dear selectors match which topics. It is bounded by bytes. An answer depends
-// on nothing but its question, so it never becomes wrong, only unused.
+// cache remembers which URL patterns match which topics, where that is dear to find out. It is bounded by
+// bytes. An answer depends on nothing but its question, so it never becomes wrong, only unused.
+//
+// The regular expressions of templates are not asked for here: one takes as long as a hit.
 type cache struct {
 	seed    maphash.Seed
 	maxCost int64

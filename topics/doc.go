@@ -1,6 +1,6 @@
 // Package topics decides which topics a selector matches. It compiles the matchers of both protocol
 // versions into selectors (Space, Selector), groups them (Set), finds the selectors that match a
-// topic among thousands (Index), and remembers answers that are dear to compute (the selector cache).
+// topic among thousands (Index), and remembers answers that are dear to find (the selector cache).
 //
 // The package does no I/O and reads no clock. Its only goroutines are those of the selector cache,
 // which NewSpace starts and Close joins. A Space, its Selectors and its Sets may be used from any
@@ -12,8 +12,15 @@
 // components of the result that consist of literal text, ":name" and "*" alone, which is nearly all
 // of them, are kept as a glob of their canonical text and matched without regular expressions. A
 // pattern with anything else (regular expressions, "{}" groups, modifiers) keeps the library's
-// object. URI templates with plain {name} or {+name} expressions are matched the same way, all
-// others by their regular expression. Fuzz tests hold the globs equal to the libraries.
+// object, and asks it when the globs of its other components match. URI templates whose expressions
+// are all {name} or all {+name} are matched as globs, too, and all others by their regular expression.
+//
+// Plain topics are split, and plain patterns compiled, by short cuts. Fuzz tests hold each of them, the
+// globs, and the whole of index and cache equal to what the libraries say alone.
+//
+// An Index looks literals up in a map. Patterns it finds by their literal text, wherever in the pattern
+// that is (gramIndex), and asks only those whose text the topic has. The cache is asked where an answer
+// takes the URL parser or the library: some ten microseconds instead of a fraction of one.
 //
 // # Invariants
 //
@@ -28,12 +35,13 @@
 // # Caveats
 //
 //   - Topics given to Match, Lookup and Reserved are expected to have passed mercure.CheckText.
-//   - The URL parser takes time quadratic in the length of odd topics (long user names, thousands of
-//     segments). One that needs the parser and is longer than 4096 bytes matches no URL pattern, as
-//     "URL Pattern" permits, and counts as reserved. Plain URLs of any length take the short cut.
+//   - A topic that takes the URL parser or a regular expression and is longer than 4096 bytes is held not
+//     to match, as "URL Pattern" permits, and one that takes the parser to be reserved. Plain URLs of
+//     any length are matched.
 //   - The library lacks the newest regular expression syntax of JavaScript (lookahead, class set
 //     operations); patterns that use it are rejected. It also takes "file" for a scheme without
 //     special rules, so in a pattern for file URLs ":name" crosses slashes.
-//   - A matcher whose protocol is given is absolute and is not resolved against the hub's URL. For
-//     schemes without slashes this is the only way in which patterns such as "urn\:isbn\:*" can match.
+//   - A pattern that names its protocol is absolute and is not resolved against the hub's URL. Otherwise
+//     patterns for schemes without slashes, such as "urn\:isbn\:*", could match nothing.
+//   - A malicious URL pattern of 4096 bytes takes the library some ten milliseconds to compile.
 package topics

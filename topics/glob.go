@@ -147,13 +147,13 @@ func cutLeft(run, s string, delimiter byte) (rest string, ok bool) {
 		return "", false
 	}
 	for more {
+		if s == "" {
+			return "", false
+		}
 		literal, run, more = strings.Cut(run, string(rune(globSegment)))
 		end := strings.IndexByte(s, delimiter)
 		if end < 0 {
 			end = len(s)
-		}
-		if end == 0 {
-			return "", false
 		}
 		i := strings.Index(s[1:min(end+len(literal), len(s))], literal)
 		if i < 0 {

@@ -62,6 +62,11 @@ func TestGramIndexIsSelective(t *testing.T) {
 		if mean := float64(found) / n; mean > 10 {
 			t.Errorf("%q: %.1f candidates for a text, want 10 at most", anchor, mean)
 		}
+		for i, list := range x.lists {
+			if len(list.entries) > n/20 {
+				t.Errorf("%q: list %d has %d entries, want %d at most", anchor, i, len(list.entries), n/20)
+			}
+		}
 	}
 }
 

@@ -14,9 +14,6 @@ func plainURLPattern(source string, hub *urlPattern) *urlPattern {
 	globs := [componentCount]string{username: anyGlob, password: anyGlob, search: anyGlob, hash: anyGlob}
 	path := source
 	if source[0] == '/' {
-		if strings.HasPrefix(source, "//") || hub == nil {
-			return nil
-		}
 		for i := protocol; i < pathname; i++ {
 			globs[i] = hub.glob(i)
 		}

@@ -99,8 +99,8 @@ func (s *Space) compile(m mercure.Matcher) (*Selector, error) {
 		sel.key = "u" + m.Pattern
 		if m.Pattern != mercure.Wildcard {
 			sel.kind = matchesURL
-			if sel.url = plainURLPattern(m.Pattern, s.hub); sel.url == nil {
-				sel.url, err = newURLPattern(m.Pattern, s.base)
+			if sel.url = plainURLPattern(sel.pattern(), s.hub); sel.url == nil {
+				sel.url, err = newURLPattern(sel.pattern(), s.base)
 			}
 		}
 	case mercure.Template:

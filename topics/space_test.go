@@ -245,3 +245,15 @@ func FuzzCompile(f *testing.F) {
 		_ = s.Match(sel, topic)
 	})
 }
+
+// A pattern in use costs no more than finding it: ten thousand subscribers with one pattern compile it once.
+func TestCompileAgain(t *testing.T) {
+	s := newTestSpace(t)
+	for _, m := range []mercure.Matcher{urls("/books/:id(\\d+)"), urls("/books/:id"), templates("/books/{id}")} {
+		sel := mustCompile(t, s, m)
+		if n := testing.AllocsPerRun(100, func() { mustCompile(t, s, m) }); n != 0 {
+			t.Errorf("compiling %v again makes %v allocations, want 0", m, n)
+		}
+		runtime.KeepAlive(sel)
+	}
+}

@@ -75,10 +75,7 @@ func (t *template) parseRuns() bool {
 		if t.set != 0 && t.set != set || strings.IndexByte("#./;?&", name[0]) >= 0 || strings.ContainsAny(name, ",:*") {
 			return false
 		}
-		// Adjacent expressions match what one of them matches alone.
-		if t.set == 0 || literal != "" {
-			runs.WriteString(expressionMark)
-		}
+		runs.WriteString(expressionMark)
 		t.set = set
 		literal, rest, more = strings.Cut(rest, "{")
 		runs.WriteString(literal)

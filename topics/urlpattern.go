@@ -20,7 +20,7 @@ const (
 
 var (
 	errURLPattern     = errors.New("not a well-formed URL pattern")
-	errURLPatternSize = errors.New("the URL pattern is too involved")
+	errURLPatternSize = errors.New("the URL pattern is too complex")
 )
 
 // componentSet is a set of components, bit by bit in their order.
@@ -39,8 +39,7 @@ type urlPattern struct {
 	literal  componentSet // components without groups
 	involved componentSet // components that no glob describes
 
-	// delimiter bounds the segments of the path: a slash, unless the scheme is certain to be one whose
-	// paths are opaque.
+	// delimiter bounds the segments of the path: a slash, or none if paths of the scheme are opaque.
 	delimiter byte
 
 	// library decides when the globs match and involved is not empty; else it is nil.
@@ -70,7 +69,7 @@ func newURLPattern(source, base string) (*urlPattern, error) {
 	for i, component := range components {
 		glob, ok := parseGlob(component)
 		if !ok {
-			glob = complexPrefix(component)
+			glob = involvedPrefix(component)
 			involved |= 1 << i
 		}
 		globs[i] = glob
@@ -103,10 +102,9 @@ func joinGlobs(globs *[componentCount]string, involved componentSet) *urlPattern
 }
 
 // setDelimiter finds out how the library compiled the path. Where the protocol is involved it is not
-// known, and the path is left to the library as well.
+// known, and no delimiter makes for the weaker condition.
 func (u *urlPattern) setDelimiter() {
 	if u.involved.has(protocol) {
-		u.involved |= 1 << pathname
 		return
 	}
 	for _, scheme := range [...]string{"https", "http", "wss", "ws", "ftp"} {
@@ -183,9 +181,9 @@ func (u *urlPattern) anchor() string {
 	return b.String()
 }
 
-// complexPrefix returns the literal text at the start of a component pattern string that is certain to
+// involvedPrefix returns the literal text at the start of a component pattern string that is certain to
 // belong to everything it matches.
-func complexPrefix(pattern string) string {
+func involvedPrefix(pattern string) string {
 	var b strings.Builder
 	for i := 0; i < len(pattern); i++ {
 		if strings.IndexByte("(){}*:", pattern[i]) >= 0 {

@@ -1,6 +1,8 @@
 package topics
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"hubd/mercure"
@@ -68,7 +70,7 @@ func FuzzPlainURLPattern(f *testing.F) {
 	for _, pattern := range []string{
 		"https://example.com/books/:id", "/books/:id", "/a*b*c", "/*/x/*", "*", "/*", "https://*.example.com/*", "http://example.com:8080/:a_1.json", "/:a/:a", "/:a/:b",
 		"//a/b", "/a/../b", "/:a/../b", "/.well-known/mercure/*", "/:a./b", "/*../b", "/a:1", "/:a$b", "/a@b", "https://a@b/c", "https://example.com:443/", "/%3A/:b",
-		"https://*/a", "https://*.a/b", "/a//b", "/:a\u00e9", "/[a]", "/a|b", "/'", "/a;b=c,d&e!f~g", "/:aB9/*", "/a%", "/:a-:b", "/**", "/:a*", "https://*.*.a/", "https://*.1/", "/.*", "/:a/.*", "/..:a", "/*.", "/*/.",
+		"https://*/a", "https://*.a/b", "/a//b", "/:a\u00e9", "/[a]", "/a|b", "/'", "/a;b=c,d&e!f~g", "/:aB9/*", "/a%", "/:a-:b", "/**", "/:a*", "https://*.*.a/", "https://*.1/", "/.*", "/:a/.*", "/..:a", "/*.", "/*/.", strings.Repeat("/*", maxGroups+1),
 	} {
 		f.Add(pattern)
 	}
@@ -82,6 +84,9 @@ func FuzzPlainURLPattern(f *testing.F) {
 			return
 		}
 		want, err := newURLPattern(pattern, testBase)
+		if errors.Is(err, errURLPatternSize) {
+			return // A bound of the library's way; this one needs none.
+		}
 		if err != nil {
 			t.Fatalf("plainURLPattern(%q) = %q, but it is not valid: %v", pattern, plain.text, err)
 		}

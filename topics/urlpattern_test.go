@@ -263,3 +263,30 @@ func TestURLPatternWithoutLibrary(t *testing.T) {
 		}
 	}
 }
+
+// An anchor has the text that everything has which matches, and no other: a slash before an option may be
+// missing, and so may a port.
+func TestURLPatternAnchor(t *testing.T) {
+	t.Parallel()
+	s := newTestSpace(t)
+	for pattern, want := range map[string]string{
+		"https://example.com/books/:id":      "https://example.com/books/\x01",
+		"https://example.com:8443/a":         "https://example.com:8443/a",
+		"https://example.com:*/a":            "https://example.com\x00/a",
+		"https://example.com:(80|81)/a":      "https://example.com\x00/a",
+		"https://*.example.com/*/a":          "https://\x00.example.com/\x00/a",
+		"/books/:id":                         "https://hub.example.com/books/\x01",
+		"/books/:id?":                        "https://hub.example.com/books\x00",
+		"/books/*?":                          "https://hub.example.com/books\x00",
+		"/books{/:id}?/x":                    "https://hub.example.com/books\x00",
+		"/a\\(b/:id+":                        "https://hub.example.com/a(b\x00",
+		"http{s}?://example.com/:a/b":        "http\x00://example.com/\x01/b",
+		"https://user@example.com/a\\?q=1#h": "https://example.com/a",
+		"urn\\:isbn\\:*":                     "urn://isbn:\x00",
+	} {
+		sel := mustCompile(t, s, urls(pattern))
+		if got := sel.anchor(); got != anchorStart+want+anchorEnd {
+			t.Errorf("the anchor of %q is %q, want %q", pattern, got, want)
+		}
+	}
+}

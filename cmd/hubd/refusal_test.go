@@ -14,7 +14,7 @@ const formType = "application/x-www-form-urlencoded"
 // fault, and a hub that goes on.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	p := hubtest.Start(t, t.TempDir(), "--max-body=1KiB", "--max-topics=2", "--max-matchers=2", "--publish-origins=https://app.example")
+	p := hubtest.Start(t, t.TempDir(), "--max-body=5KiB", "--max-topics=2", "--max-matchers=2", "--publish-origins=https://app.example")
 	publisher := "Bearer " + hubtest.Token(t, []string{"https://example.com/{+any}", "a", "b", "c", "/.well-known/mercure/x"}, nil)
 	subscriber := "Bearer " + hubtest.Token(t, nil, []string{"*"})
 	cookie := "mercureAuthorization=" + hubtest.Token(t, []string{"*"}, []string{"*"})
@@ -38,7 +38,8 @@ func TestRefusals(t *testing.T) {
 		{"publish with data that is not UTF-8", "POST", "", "topic=a&data=%ff", []string{"Authorization", publisher}, 400, `"data"`, ""},
 		{"publish JSON", "POST", "", `{"topic":"a"}`, []string{"Authorization", publisher, "Content-Type", "application/json"}, 400, formType, ""},
 		{"publish too many topics", "POST", "", "topic=a&topic=b&topic=c", []string{"Authorization", publisher}, 413, "more than 2", ""},
-		{"publish too much", "POST", "", "topic=a&data=" + strings.Repeat("x", 2000), []string{"Authorization", publisher}, 413, "larger", ""},
+		{"publish to a long topic", "POST", "", "topic=" + strings.Repeat("x", 4097), []string{"Authorization", publisher}, 413, "4096 bytes", ""},
+		{"publish too much", "POST", "", "topic=a&data=" + strings.Repeat("x", 6000), []string{"Authorization", publisher}, 413, "larger", ""},
 		{"publish with a cookie from nowhere", "POST", "", "topic=a", []string{"Cookie", cookie}, 403, "Origin", ""},
 		{"publish with a cookie from another site", "POST", "", "topic=a", []string{"Cookie", cookie, "Origin", "https://evil.example"}, 403, "Origin", ""},
 		{"publish with a cookie from a listed site", "POST", "", "topic=a", []string{"Cookie", cookie, "Origin", "https://app.example"}, 200, "", ""},
