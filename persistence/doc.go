@@ -13,8 +13,8 @@
 //   - Feed is what back ends share: the extent of the log, a Ring of the newest events and the tails
 //     that follow it.
 //
-// Goroutines: the actor runs on one goroutine of the actor system while it has messages, and Stop
-// waits for it. The package starts no other. Publishers run Store.Append on their own goroutines,
+// Goroutines: the actor runs on one goroutine of its own from NewStore on, which Stop joins. The
+// package starts no other. Publishers run Store.Append on their own goroutines,
 // readers run Log.Find, Log.Read and Tail.Next on theirs.
 //
 // Invariants: an event is visible to readers only after its commit. The extent moves in one step, so

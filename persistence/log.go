@@ -39,7 +39,8 @@ type Log interface {
 	Append(batch []*mercure.Event) (first uint64, err error)
 
 	// Find returns the position of the retained event with this id; of several with the same id, the
-	// earliest. It never scans: it costs the same for the oldest and for the newest event.
+	// earliest ("Reconnection"), whether the log made the id or a publisher chose it. It never scans the
+	// history: finding the oldest event costs what finding the newest does.
 	Find(id string) (position uint64, found bool, err error)
 
 	// Read returns retained events after the position in order: at least one if there is one, and no

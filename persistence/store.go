@@ -101,8 +101,9 @@ type Store struct {
 	sent     atomic.Int64
 	requests sync.Pool // of *request with done
 
-	stopping sync.Once
-	stopped  chan struct{} // closed by the actor
+	dispatcher *dispatcher
+	stopping   sync.Once
+	stopped    chan struct{} // closed by the actor
 }
 
 // NewStore starts a store. It is to be stopped with Stop.
@@ -117,6 +118,8 @@ func NewStore(o Options) (*Store, error) {
 		health:   &health{now: o.Now, interval: o.TrialInterval},
 		requests: sync.Pool{New: func() any { return &request{done: make(chan error, 1)} }},
 		stopped:  make(chan struct{}),
+
+		dispatcher: newDispatcher(),
 	}
 	w := &writer{
 		batcher: &batcher{
@@ -127,7 +130,8 @@ func NewStore(o Options) (*Store, error) {
 		sent:    &s.sent,
 		stopped: s.stopped,
 	}
-	props := actor.PropsFromProducer(func() actor.Actor { return w }, actor.WithMailbox(actor.UnboundedLockfree()))
+	props := actor.PropsFromProducer(func() actor.Actor { return w },
+		actor.WithMailbox(actor.UnboundedLockfree()), actor.WithDispatcher(s.dispatcher))
 	s.pid = o.System.Root.SpawnPrefix(props, "persistence")
 	return s, nil
 }
@@ -189,6 +193,7 @@ func (s *Store) Stop() {
 	s.stopping.Do(func() {
 		s.credits.close()
 		s.system.Root.Stop(s.pid)
+		<-s.stopped
+		s.dispatcher.join()
 	})
-	<-s.stopped
 }

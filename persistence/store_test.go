@@ -241,7 +241,7 @@ func TestStoreStopFlushesWhatWaits(t *testing.T) {
 // answer, and what was answered without error is in the log.
 func TestStoreStress(t *testing.T) {
 	t.Parallel()
-	for range 30 {
+	for range 10 {
 		stored := 0
 		log := &stubLog{}
 		log.append = func(batch []*mercure.Event) error {

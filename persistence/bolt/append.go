@@ -64,7 +64,8 @@ func (l *Log) append(batch []*mercure.Event) (uint64, error) {
 // takes out of the history now is removed from the file by a later one, when readers know already.
 func (l *Log) commit(batch []*mercure.Event, now time.Time) error {
 	next, purged := l.state, l.purged
-	pairs, ran := *l.recent.Load(), false
+	recent, wrote := *l.recent.Load(), false
+	pairs := recent
 	err := l.write(func(tx *bbolt.Tx) (err error) {
 		events, ids := bucket(tx, eventsBucket), bucket(tx, idsBucket)
 		if err = l.put(events, batch, &next); err != nil {
@@ -76,7 +77,7 @@ func (l *Log) commit(batch []*mercure.Event, now time.Time) error {
 		if purged, err = purge(events, purged, l.state.before, len(batch)); err != nil {
 			return err
 		}
-		if pairs, ran, err = l.index(ids, batch, pairs, &next); err != nil {
+		if pairs, wrote, err = l.index(ids, batch, pairs, &next); err != nil {
 			return err
 		}
 		return bucket(tx, metaBucket).Put([]byte(stateKey), next.append(nil))
@@ -86,11 +87,11 @@ func (l *Log) commit(batch []*mercure.Event, now time.Time) error {
 		return err
 	}
 	l.state, l.purged = next, purged
-	if ran {
+	if wrote {
 		// A reader looks at recent first: it finds a pair there or, from here on, in the run.
 		l.runs.Store(true)
 	}
-	if ran || len(pairs) > len(*l.recent.Load()) {
+	if len(pairs) != len(recent) {
 		l.recent.Store(&pairs)
 	}
 	return nil
@@ -187,7 +188,7 @@ func (l *Log) index(ids *bbolt.Bucket, batch []*mercure.Event, pairs []pair, nex
 	next.indexed = next.head
 	retained := slices.DeleteFunc(slices.Clone(pairs), func(p pair) bool { return p.position <= l.state.before })
 	if len(retained) == 0 {
-		return nil, true, nil
+		return nil, false, nil
 	}
 	return nil, true, putRun(ids, retained, next.head)
 }

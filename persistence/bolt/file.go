@@ -137,7 +137,7 @@ func readMeta(f io.ReaderAt) (boltMeta, error) {
 func examineContent(path string, lockTimeout time.Duration, walk bool) (err error) {
 	db, err := bbolt.Open(path, fileMode, &bbolt.Options{ReadOnly: true, Timeout: lockTimeout})
 	if err != nil {
-		return openError(err)
+		return openError(path, err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	return guarded(func() error {
@@ -208,15 +208,15 @@ func openFile(o Options) (db *bbolt.DB, err error) {
 			NoSync:         o.noSync,
 			OpenFile:       o.openFile,
 		})
-		return openError(err)
+		return openError(o.Path, err)
 	})
 	return db, err
 }
 
-func openError(err error) error {
+func openError(path string, err error) error {
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		return fmt.Errorf("%w; stop that process or choose another path", persistence.ErrHeld)
+		return fmt.Errorf("%w%s; stop that process or choose another path", persistence.ErrHeld, holder(path))
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
 		return fmt.Errorf("%w: %w", persistence.ErrNotHubStore, err)
 	}

@@ -127,6 +127,23 @@ func TestRunsAreWrittenWhenThePositionsAreMany(t *testing.T) {
 	wantFind(t, l, "late", runSpan+1501)
 }
 
+// A store in which nobody chose an id finds recent events without going to the file.
+func TestNoRunsWithoutChosenIDs(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, Options{})
+	appendIDs(t, l, make([]string, runSpan+1000)...)
+	if lasts, _ := runs(t, l); len(lasts) > 0 || l.runs.Load() {
+		t.Errorf("runs up to %d, and readers look for them: %t", lasts, l.runs.Load())
+	}
+	if l.state.indexed == 0 {
+		t.Error("what Open has to read is not bounded")
+	}
+	l.transactions.Lock() // no transaction can begin
+	defer l.transactions.Unlock()
+	wantFind(t, l, l.LastID(), l.state.head)
+	wantFind(t, l, "unknown", 0)
+}
+
 func TestRunsEndWithTheirEvents(t *testing.T) {
 	t.Parallel()
 	l := newLog(t, Options{Retention: persistence.Retention{MaxEvents: 2000}})

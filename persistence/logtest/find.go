@@ -53,31 +53,26 @@ func testFind(t *testing.T, b Backend) {
 			h.check()
 		}
 	})
-	// A restored backup hands out positions again, and with them ids that publishers may have seen.
+	// A restored backup hands out positions again, and with them ids that publishers have seen.
 	t.Run("a publisher's use of an id that the log makes later", func(t *testing.T) {
 		t.Parallel()
-		if !b.Durable {
-			t.Skip("the ids of a log that is not durable cannot be known before it makes them")
-		}
-		h := newHarness(t, b, persistence.Retention{MaxEvents: 10})
-		place, ok := h.place.(Restorer)
-		if !ok {
-			t.Skip("the place cannot be put back to an earlier state")
-		}
-		restore := place.Snapshot(t, h.log)
-		later := h.append("", "", "")[2].ID()
-		if err := h.log.Close(); err != nil {
-			t.Fatal(err)
-		}
-		restore()
-		h.events, h.byID, h.size = nil, map[string][]uint64{}, 0
-		h.open()
+		h, later := restored(t, b)
 		h.append("", later)
 		if e := h.append("")[0]; e.ID() != later {
 			t.Fatalf("the third event has id %q, want %q as before", e.ID(), later)
 		}
 		for range 12 {
 			h.checkFind(later)
+			h.append("")
+		}
+	})
+	t.Run("an id that the log would have made for an event with another", func(t *testing.T) {
+		t.Parallel()
+		h, later := restored(t, b)
+		h.append("", "", "mine")
+		for range 12 {
+			h.checkFind(later)
+			h.checkFind("mine")
 			h.append("")
 		}
 	})
@@ -119,4 +114,27 @@ func testFind(t *testing.T, b Backend) {
 		}
 		h.checkBounds()
 	})
+}
+
+// restored returns a log that was put back to its beginning after three events, and the id that it made
+// for the third of them.
+func restored(t *testing.T, b Backend) (h *harness, later string) {
+	t.Helper()
+	if !b.Durable {
+		t.Skip("a log that is not durable cannot be put back to an earlier state")
+	}
+	h = newHarness(t, b, persistence.Retention{MaxEvents: 10})
+	place, ok := h.place.(Restorer)
+	if !ok {
+		t.Skip("the place cannot be put back to an earlier state")
+	}
+	restore := place.Snapshot(t, h.log)
+	later = h.append("", "", "")[2].ID()
+	if err := h.log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	restore()
+	h.events, h.byID, h.size = nil, map[string][]uint64{}, 0
+	h.open()
+	return h, later
 }
