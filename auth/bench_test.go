@@ -47,3 +47,31 @@ func BenchmarkVerifyParallel(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkForgedTokenWithoutKeyID is what a token costs that anybody can send: no "kid", and a signature by
+// none of more keys than are tried.
+func BenchmarkForgedTokenWithoutKeyID(b *testing.B) {
+	for _, algorithm := range []string{"RS256", "ES256", "EdDSA"} {
+		forger, _ := newPair(b, algorithm)
+		j, err := parseJWS(signed(b, forger, ""))
+		if err != nil {
+			b.Fatal(err)
+		}
+		var published []object
+		for range maxTries + 1 {
+			key, _ := newPair(b, algorithm)
+			published = append(published, jwk(b, key, ""))
+		}
+		set, err := readJWKS(setOf(b, published...))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(algorithm, func(b *testing.B) {
+			for b.Loop() {
+				if set.verify(j) == nil {
+					b.Fatal("a forged token was accepted")
+				}
+			}
+		})
+	}
+}

@@ -16,9 +16,8 @@ import (
 const (
 	// maxSetKeys bounds the keys of a set.
 	maxSetKeys = 100
-	// maxTries bounds the signatures that are checked for one token, which anybody can send: 16 checks
-	// take about a millisecond.
-	maxTries = 16
+	// maxTries bounds the signatures that are checked for one token without "kid", which anybody can send.
+	maxTries = 8
 	// maxRSABits keeps a key from making every check slow.
 	maxRSABits = 16384
 )

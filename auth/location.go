@@ -79,7 +79,8 @@ func isLoopback(host string) bool {
 }
 
 // checkRedirect keeps the fetch on the origin that the operator named: a redirect could otherwise make
-// the hub ask any address that it can reach ("Hub Trust").
+// the hub ask any address that it can reach ("Protected Resource Metadata and Authorization Server
+// Selection").
 func (l *location) checkRedirect(next *http.Request, via []*http.Request) error {
 	switch {
 	case next.URL.Scheme != l.url.Scheme || next.URL.Host != l.url.Host || next.URL.User != nil:

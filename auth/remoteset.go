@@ -86,11 +86,8 @@ func (s *remoteSet) stop() {
 
 func (s *remoteSet) run(ctx context.Context) {
 	defer close(s.done)
-	for failures := 0; ; {
+	for failures := 0; ctx.Err() == nil; {
 		lifetime, err := s.update(ctx, failures)
-		if ctx.Err() != nil {
-			return
-		}
 		pause := s.pause(lifetime)
 		if err == nil {
 			failures = 0

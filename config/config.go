@@ -11,7 +11,7 @@ import (
 //
 // Tags: "default" is the default, "shown" what the reference page says where the default is derived,
 // "alias" a variable of the official image with the same meaning, "empty" that an empty variable has a
-// meaning instead of counting as unset, "missing" that this version refuses the setting.
+// meaning instead of counting as unset.
 //
 // The values are as they were given. Complete applies what --dev implies and Validate checks them.
 type Config struct {
@@ -37,10 +37,16 @@ type Config struct {
 	Publisher Key `embed:"" prefix:"publisher-" group:"tokens" set:"role=publisher"`
 	// Subscriber is the key that subscribers' tokens are verified with.
 	Subscriber Key `embed:"" prefix:"subscriber-" group:"tokens" set:"role=subscriber"`
-	// Issuer is who signs 1.0 tokens with these keys; without one, every 1.0 token is refused.
-	Issuer string `group:"tokens" placeholder:"ISSUER" help:"Trusted issuer of 1.0 tokens that are signed with the keys above: their iss claim. Without it 1.0 tokens are refused; 0.x tokens do not need it."`
+	// JWKSRefresh is how often a key set is fetched.
+	JWKSRefresh time.Duration `name:"jwks-refresh" group:"tokens" default:"5m" help:"How often a key set is fetched. It is fetched sooner if its server says so, if a token names a key that is unknown, and after a failure; a file is read every 10s at least."`
+	// JWKSAllowHTTP allows key sets over plain http from other machines.
+	JWKSAllowHTTP bool `name:"jwks-allow-http" group:"tokens" help:"Fetch key sets over plain http from other machines too. Whoever can change the answer on its way can then make tokens."`
+	// Issuer is who signs 1.0 tokens with these keys; without one, they verify no 1.0 token.
+	Issuer string `group:"tokens" placeholder:"ISSUER" help:"Trusted issuer of 1.0 tokens that are signed with the keys above: their iss claim. Without it the keys above verify 0.x tokens only. More issuers, with keys of their own, are blocks of the configuration file under issuers."`
+	// Issuers are further issuers of 1.0 tokens. They have no flag: they are blocks of the file.
+	Issuers []Issuer `kong:"-"`
 	// Audience is the hub's resource identifier; empty means the hub's URL.
-	Audience string `group:"tokens" placeholder:"ID" shown:"the hub's URL" help:"Resource identifier of the hub, which the aud claim of a 1.0 token has to name."`
+	Audience string `group:"tokens" placeholder:"ID" shown:"public-url, or the URL of the listen address" help:"Resource identifier of the hub, which the aud claim of a 1.0 token has to name."`
 	// Protocol is "1.0", "0.x" or "both".
 	Protocol string `group:"tokens" default:"both" help:"Versions of the Mercure protocol to speak: 1.0, 0.x or both."`
 	// Anonymous lets subscribers without a token have public updates.

@@ -15,7 +15,8 @@ import (
 // maxFile bounds the configuration file.
 const maxFile = 1 << 20
 
-// entry is a key of the configuration file with its value: a string, or a []any of strings.
+// entry is a key of the configuration file with its value: a string, a []any of strings, or the []block
+// of the issuers.
 type entry struct {
 	key   string
 	value any
@@ -65,10 +66,11 @@ func parseFile(path string, content []byte) ([]entry, Problems) {
 	case root.Kind != yaml.MappingNode:
 		return nil, Problems{{"config", path + " does not consist of keys and values; write lines such as \"listen: 127.0.0.1:3000\""}}
 	}
-	return parseEntries(path, root)
+	return parseEntries(path, "", root)
 }
 
-func parseEntries(path string, root *yaml.Node) ([]entry, Problems) {
+// parseEntries returns the entries of a mapping. In problems, prefix stands before their names.
+func parseEntries(path, prefix string, root *yaml.Node) ([]entry, Problems) {
 	var entries []entry
 	var problems Problems
 	lines := map[string]int{}
@@ -80,13 +82,19 @@ func parseEntries(path string, root *yaml.Node) ([]entry, Problems) {
 			continue
 		}
 		if first, twice := lines[key]; twice {
-			problems = append(problems, Problem{key, fmt.Sprintf("is given twice in %s, in lines %d and %d; keep one", path, first, name.Line)})
+			problems = append(problems, Problem{prefix + key, fmt.Sprintf("is given twice in %s, in lines %d and %d; keep one", path, first, name.Line)})
 			continue
 		}
 		lines[key] = name.Line
+		if prefix == "" && key == issuersKey {
+			blocks, faults := parseBlocks(path, node)
+			problems = append(problems, faults...)
+			entries = append(entries, entry{key: key, value: blocks, line: name.Line})
+			continue
+		}
 		value, fault := parseValue(node)
 		if fault != "" {
-			problems = append(problems, Problem{key, fmt.Sprintf("%s line %d: %s", path, name.Line, fault)})
+			problems = append(problems, Problem{prefix + key, fmt.Sprintf("%s line %d: %s", path, name.Line, fault)})
 			continue
 		}
 		if value != nil {
@@ -96,12 +104,41 @@ func parseEntries(path string, root *yaml.Node) ([]entry, Problems) {
 	return entries, problems
 }
 
+// parseBlocks returns the blocks of a list, with the problems of their entries.
+func parseBlocks(path string, node *yaml.Node) ([]block, Problems) {
+	node = resolveAlias(node)
+	if node.Kind == yaml.ScalarNode && node.Tag == "!!null" {
+		return nil, nil
+	}
+	if node.Kind != yaml.SequenceNode || len(node.Content) > maxIssuers {
+		return nil, Problems{{issuersKey, fmt.Sprintf("%s line %d: takes a list of at most %d blocks, each with the keys of one issuer", path, node.Line, maxIssuers)}}
+	}
+	var problems Problems
+	blocks := make([]block, len(node.Content))
+	for i, item := range node.Content {
+		blocks[i].line = item.Line
+		if item = resolveAlias(item); item.Kind != yaml.MappingNode {
+			problems = append(problems, Problem{issuersKey, fmt.Sprintf("%s line %d: is not a block of keys such as issuer and publisher-jwks-url", path, blocks[i].line)})
+			continue
+		}
+		var faults Problems
+		blocks[i].entries, faults = parseEntries(path, IssuerPrefix(i), item)
+		problems = append(problems, faults...)
+	}
+	return blocks, problems
+}
+
+func resolveAlias(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
+	}
+	return node
+}
+
 // parseValue returns the value of the node, nil for none, or what is wrong with it. Scalars are taken
 // as they are written, so that 1.0 stays "1.0".
 func parseValue(node *yaml.Node) (value any, fault string) {
-	if node.Kind == yaml.AliasNode {
-		node = node.Alias
-	}
+	node = resolveAlias(node)
 	switch node.Kind {
 	case yaml.ScalarNode:
 		if node.Tag == "!!null" {

@@ -46,15 +46,23 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 
 func FuzzParseFile(f *testing.F) {
 	for _, seed := range []string{
-		"drain: 1s\ncors-origins: [a, b]\n", "a: &x 1\nb: *x\n", "a: *a", "- 1", "? {}\n: 1", "a: !!binary x", "---\n...\n---\n", "<<: {a: 1}", "\xff",
+		"drain: 1s\ncors-origins: [a, b]\n", "issuers:\n- issuer: a\n  publisher-jwks-algs: [b]\n- {}\n", "issuers: &x [*x]", "a: &x {b: c}\nissuers: [*x, *x]", "a: &x 1\nb: *x\n", "a: *a", "- 1", "? {}\n: 1", "a: !!binary x", "---\n...\n---\n", "<<: {a: 1}", "\xff",
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
 		entries, problems := parseFile("f", content)
 		for _, e := range entries {
-			switch e.value.(type) {
+			switch value := e.value.(type) {
 			case string, []any:
+			case []block:
+				if e.key != issuersKey {
+					t.Errorf("%q has blocks", e.key)
+				}
+				issuers, _ := readIssuers("f", value)
+				if len(issuers) != len(value) || len(value) > maxIssuers {
+					t.Errorf("%d issuers of %d blocks", len(issuers), len(value))
+				}
 			default:
 				t.Errorf("the value of %q is %T", e.key, e.value)
 			}

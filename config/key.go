@@ -13,8 +13,8 @@ const maxKeyFile = 64 << 10
 
 var errKeyFile = errors.New("key file")
 
-// Key says with what the tokens of one role are verified: a key given here, a file that holds it, or the
-// URL of a key set.
+// Key says with what the tokens of one role are verified: a key given here, a file that holds it, or a
+// key set.
 type Key struct {
 	// Key is the secret of an HMAC algorithm, or PEM text.
 	Key Secret `placeholder:"KEY" alias:"MERCURE_${ROLE}_JWT_KEY" help:"Key that tokens of ${role}s are verified with: a shared secret, or a public key as PEM text. Prefer ${role}-key-file or the variable: other users of the machine can see flags."`
@@ -23,7 +23,10 @@ type Key struct {
 	// Alg is the signature algorithm.
 	Alg string `default:"HS256" alias:"MERCURE_${ROLE}_JWT_ALG" help:"Signature algorithm of ${role}-key: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA."`
 	// JWKSURL is the URL of a key set.
-	JWKSURL string `name:"jwks-url" placeholder:"URL" missing:"" help:"URL of the key set that tokens of ${role}s are verified with."`
+	JWKSURL string `name:"jwks-url" placeholder:"URL" help:"URL of the JSON Web Key Set that tokens of ${role}s are verified with, in place of ${role}-key: https://…, or a file such as file:///etc/hubd/jwks.json."`
+	// JWKSAlgs are the signature algorithms that the keys of the set may be used with; none means all
+	// with a public key.
+	JWKSAlgs []string `name:"jwks-algs" placeholder:"ALG" shown:"every one with a public key" help:"Signature algorithms that are accepted with ${role}-jwks-url, such as RS256 and ES256. Those with a shared secret, HS256, HS384 and HS512, are for files only."`
 }
 
 // Absent reports whether nothing is set that tokens could be verified with.

@@ -16,6 +16,12 @@ type Problem struct {
 // String returns both parts.
 func (p Problem) String() string { return p.Key + ": " + p.Text }
 
+// setting returns the setting of the reference page: issuers for those of a block.
+func (p Problem) setting() string {
+	setting, _, _ := strings.Cut(p.Key, "[")
+	return setting
+}
+
 // Problems is the error of settings that the hub cannot start with. It is never empty.
 type Problems []Problem
 

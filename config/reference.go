@@ -35,6 +35,28 @@ cors-origins:
 ` + "```" + `
 `
 
+const issuersHead = `
+### More issuers
+
+Every issuer of 1.0 tokens has keys of its own: a token is verified with those of the issuer that its ` + "`iss`" + ` claim names, and
+with no others. Beside the issuer of the keys above, more of them are blocks of the configuration file under ` + "`issuers:`" + `:
+
+` + "```yaml" + `
+issuers:
+  - issuer: https://login.example.com/realms/shop
+    publisher-jwks-url: https://login.example.com/realms/shop/protocol/openid-connect/certs
+    publisher-jwks-algs: [RS256]
+    subscriber-jwks-url: https://login.example.com/realms/shop/protocol/openid-connect/certs
+  - issuer: https://billing.example.com
+    publisher-key-file: /etc/hubd/billing.pem
+    publisher-alg: ES256
+` + "```" + `
+
+A block has these keys, which mean what the flags of the same names do, and no variables. A role that has neither a
+key nor a key set accepts no token of that issuer.
+
+`
+
 const referenceTail = `
 ## In place of the official image
 
@@ -71,15 +93,28 @@ func Reference() string {
 			if flag.Tag.Group != g.key {
 				continue
 			}
-			fmt.Fprintf(&page, "| `--%s` | `%s` | %s | %s |\n", flag.Name, envName(flag.Name), shownDefault(flag), meaning(flag))
+			fmt.Fprintf(&page, "| `--%s` | `%s` | %s | %s |\n", flag.Name, envName(flag.Name), shownDefault(flag), flag.Help)
 			if alias := aliasName(flag); alias != "" {
 				fmt.Fprintf(&aliases, "| `%s` | `%s` |\n", alias, flag.Name)
 			}
+		}
+		if g.key == "tokens" {
+			page.WriteString(issuersReference())
 		}
 	}
 	fmt.Fprintf(&aliases, "| `%s` | `store`, `history-max-events` |\n", transportVariable)
 	fmt.Fprintf(&page, referenceTail, aliases.String())
 	return page.String()
+}
+
+// issuersReference returns the section about blocks of issuers.
+func issuersReference() string {
+	var section strings.Builder
+	section.WriteString(issuersHead + "| key | default |\n|---|---|\n")
+	for _, flag := range (&Issuer{}).settings() {
+		fmt.Fprintf(&section, "| `%s` | %s |\n", flag.Name, shownDefault(flag))
+	}
+	return section.String()
 }
 
 func shownDefault(flag *kong.Flag) string {
@@ -92,11 +127,4 @@ func shownDefault(flag *kong.Flag) string {
 		return "`false`"
 	}
 	return "none"
-}
-
-func meaning(flag *kong.Flag) string {
-	if flag.Tag.Has("missing") {
-		return flag.Help + " " + notAvailable
-	}
-	return flag.Help
 }

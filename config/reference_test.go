@@ -39,8 +39,8 @@ func TestReferenceNamesEverySetting(t *testing.T) {
 func TestNamesOfSettingsAreFixed(t *testing.T) {
 	t.Parallel()
 	want := strings.Fields(`config listen admin-listen public-url store store-wait history-max-events history-max-age
-		history-max-bytes publisher-key publisher-key-file publisher-alg publisher-jwks-url subscriber-key subscriber-key-file
-		subscriber-alg subscriber-jwks-url issuer audience protocol anonymous cookie-name cors-origins publish-origins
+		history-max-bytes publisher-key publisher-key-file publisher-alg publisher-jwks-url publisher-jwks-algs subscriber-key subscriber-key-file
+		subscriber-alg subscriber-jwks-url subscriber-jwks-algs jwks-refresh jwks-allow-http issuer audience protocol anonymous cookie-name cors-origins publish-origins
 		subscriptions gap-notice heartbeat write-timeout dispatch-timeout queue-bytes selector-cache-bytes drain max-connections
 		max-connections-per-ip max-matchers max-topics max-body log-level log-format dev`)
 	var got []string

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"log/slog"
 	"reflect"
 	"strings"
@@ -49,10 +50,15 @@ func aliasName(flag *kong.Flag) string {
 }
 
 // settings returns the settings of c with their tags and values, in the order of the struct.
-func (c *Config) settings() []*kong.Flag {
+func (c *Config) settings() []*kong.Flag { return mustFlags(c) }
+
+// settings returns the settings of a block, like those of a Config.
+func (i *Issuer) settings() []*kong.Flag { return mustFlags(i) }
+
+func mustFlags(c any) []*kong.Flag {
 	parser, err := grammar(c)
 	if err != nil {
-		panic("config: the tags of Config make no parser: " + err.Error())
+		panic(fmt.Sprintf("config: the tags of %T make no parser: %v", c, err))
 	}
 	return parser.Model.Flags
 }
@@ -68,8 +74,9 @@ func onlySettings(flags []*kong.Flag) []*kong.Flag {
 	return found
 }
 
-// grammar returns a parser of the settings alone, with their flags in the order of the struct.
-func grammar(c *Config, options ...kong.Option) (*kong.Kong, error) {
+// grammar returns a parser of the settings alone, of a Config or an Issuer, with their flags in the order of
+// the struct.
+func grammar(c any, options ...kong.Option) (*kong.Kong, error) {
 	return kong.New(c, append([]kong.Option{kong.NoDefaultHelp()}, options...)...)
 }
 

@@ -25,6 +25,7 @@ type Sources struct {
 	file     map[string]entry
 	path     string
 	known    []string
+	issuers  []Issuer
 	problems Problems
 }
 
@@ -60,15 +61,16 @@ func (s *Sources) Options() []kong.Option {
 // order of the reference page.
 func (s *Sources) Finish(c *Config) Problems {
 	c.Complete()
+	c.Issuers = s.issuers
 	c.Notes = s.notes()
 	problems := slices.Clone(s.problems)
 	for _, problem := range c.Validate() {
-		if !problems.Has(problem.Key) {
+		if !problems.Has(problem.Key) && !problems.Has(problem.setting()) {
 			problems = append(problems, problem)
 		}
 	}
 	slices.SortStableFunc(problems, func(a, b Problem) int {
-		return slices.Index(s.known, a.Key) - slices.Index(s.known, b.Key)
+		return slices.Index(s.known, a.setting()) - slices.Index(s.known, b.setting())
 	})
 	return problems
 }
@@ -123,8 +125,11 @@ func (s *Sources) load(ctx *kong.Context, flags []*kong.Flag) {
 	for i, flag := range flags {
 		s.known = append(s.known, flag.Name)
 		variables[i] = envName(flag.Name)
-		if flag.Name == "config" {
+		switch flag.Name {
+		case "config":
 			s.path, _ = ctx.FlagValue(flag).(string)
+		case "issuer":
+			s.known = append(s.known, issuersKey)
 		}
 	}
 	if s.path == "" {
@@ -144,6 +149,11 @@ func (s *Sources) load(ctx *kong.Context, flags []*kong.Flag) {
 	for _, e := range entries {
 		if !slices.Contains(keys, e.key) {
 			s.problems = append(s.problems, Problem{e.key, fmt.Sprintf("%s line %d: no setting has this key; %s", s.path, e.line, advise(e.key, keys))})
+			continue
+		}
+		if blocks, ok := e.value.([]block); ok {
+			s.issuers, problems = readIssuers(s.path, blocks)
+			s.problems = append(s.problems, problems...)
 			continue
 		}
 		s.file[e.key] = e
@@ -217,11 +227,7 @@ func helpText(value *kong.Value) string {
 	if value.Flag == nil || !isSetting(value.Flag) {
 		return kong.DefaultHelpValueFormatter(value)
 	}
-	text := strings.TrimSpace(value.Help)
-	if value.Tag.Has("missing") {
-		text += " " + notAvailable
-	}
-	return text + " ($" + envName(value.Name) + ")"
+	return strings.TrimSpace(value.Help) + " ($" + envName(value.Name) + ")"
 }
 
 // Load parses a command line that has no commands, only settings, and returns the complete, valid

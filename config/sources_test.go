@@ -67,6 +67,7 @@ func TestLoadDefaults(t *testing.T) {
 		History:            History{MaxEvents: 100_000},
 		Publisher:          Key{Key: c.Publisher.Key, Alg: "HS256"},
 		Subscriber:         Key{Key: c.Subscriber.Key, Alg: "HS256"},
+		JWKSRefresh:        5 * time.Minute,
 		Protocol:           "both",
 		GapNotice:          true,
 		Heartbeat:          15 * time.Second,

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// notAvailable marks settings whose feature this version does not have.
-const notAvailable = "Not available in this version."
-
 // minSelectorCache is the smallest cache that could hold anything beside its own tables.
 const minSelectorCache Size = 1 << 20
+
+// minRefresh keeps the hub from being a burden to whoever serves its key sets.
+const minRefresh = 10 * time.Second
 
 // anyOrigin stands for every origin in a list of origins.
 const anyOrigin = "*"
@@ -40,7 +40,6 @@ func (c *Config) Validate() Problems {
 	c.checkTokens(&k)
 	c.checkStreams(&k)
 	c.checkSigns(&k)
-	c.checkMissing(&k)
 	return k.problems
 }
 
@@ -90,31 +89,58 @@ func isLoopback(address string) bool {
 }
 
 func (c *Config) checkKeys(k *checker) {
-	roles := []struct {
-		name string
-		key  *Key
-	}{{"publisher", &c.Publisher}, {"subscriber", &c.Subscriber}}
-	for _, role := range roles {
-		name, key := role.name, role.key
-		if !slices.Contains(algorithms(), key.Alg) {
-			k.add(name+"-alg", "%q is not known; use one of %s", key.Alg, strings.Join(algorithms(), ", "))
+	k.key("publisher-", &c.Publisher)
+	k.key("subscriber-", &c.Subscriber)
+	seen := map[string]bool{c.Issuer: c.Issuer != ""}
+	published, subscribed := !c.Publisher.Absent(), !c.Subscriber.Absent()
+	for i := range c.Issuers {
+		issuer, prefix := &c.Issuers[i], IssuerPrefix(i)
+		switch {
+		case issuer.Issuer == "":
+			k.add(prefix+"issuer", "is missing; set it to the iss claim of the issuer's tokens")
+		case seen[issuer.Issuer]:
+			k.add(prefix+"issuer", "%s is there already; keep one", issuer.Issuer)
+		case issuer.Publisher.Absent() && issuer.Subscriber.Absent():
+			k.add(prefix+"issuer", "has no key; set publisher-jwks-url or subscriber-jwks-url, or a key of one of them")
 		}
-		if !key.Key.Absent() && key.File != "" {
-			k.add(name+"-key-file", "%s-key is set too; keep one of the two", name)
-			continue
-		}
-		if _, err := key.Material(); err != nil {
-			k.add(name+"-key-file", "%s; correct the path or the file", err)
-		}
+		seen[issuer.Issuer] = true
+		k.key(prefix+"publisher-", &issuer.Publisher)
+		k.key(prefix+"subscriber-", &issuer.Subscriber)
+		published, subscribed = published || !issuer.Publisher.Absent(), subscribed || !issuer.Subscriber.Absent()
 	}
 	if c.Dev {
 		return
 	}
-	if c.Publisher.Absent() {
-		k.add("publisher-key", "is missing: nobody could publish; set it, or publisher-key-file, or start with --dev to try the hub")
+	if !published {
+		k.add("publisher-key", "is missing: nobody could publish; set it, or publisher-key-file, or publisher-jwks-url, or start with --dev to try the hub")
 	}
-	if c.Subscriber.Absent() && !c.Anonymous {
-		k.add("subscriber-key", "is missing: nobody could subscribe; set it, or subscriber-key-file, or anonymous to serve public updates to everyone")
+	if !subscribed && !c.Anonymous {
+		k.add("subscriber-key", "is missing: nobody could subscribe; set it, or subscriber-key-file, or subscriber-jwks-url, or anonymous to serve public updates to everyone")
+	}
+}
+
+// key checks the settings of one key, whose names begin with the prefix.
+func (k *checker) key(prefix string, key *Key) {
+	if !slices.Contains(algorithms(), key.Alg) {
+		k.add(prefix+"alg", "%q is not known; use one of %s", key.Alg, strings.Join(algorithms(), ", "))
+	}
+	for _, alg := range key.JWKSAlgs {
+		if !slices.Contains(algorithms(), alg) {
+			k.add(prefix+"jwks-algs", "%q is not known; use some of %s", alg, strings.Join(algorithms(), ", "))
+		}
+	}
+	switch hasKey := !key.Key.Absent() || key.File != ""; {
+	case hasKey && key.JWKSURL != "":
+		k.add(prefix+"jwks-url", "a key is set too; keep one of the two")
+	case key.JWKSURL == "" && len(key.JWKSAlgs) > 0:
+		k.add(prefix+"jwks-algs", "has no effect without a jwks-url; set that, or remove it")
+	}
+	if !key.Key.Absent() && key.File != "" {
+		k.add(prefix+"key-file", "%skey is set too; keep one of the two", prefix)
+		return
+	}
+	if _, err := key.Material(); err != nil {
+		k.add(prefix+"key-file", "%s; correct the path or the file", err)
 	}
 }
 
@@ -122,11 +148,14 @@ func (c *Config) checkTokens(k *checker) {
 	switch c.Protocol {
 	case ProtocolBoth, ProtocolV0:
 	case ProtocolV1:
-		if c.Issuer == "" && !c.Dev {
+		if c.Issuer == "" && len(c.Issuers) == 0 && !c.Dev {
 			k.add("issuer", "is missing: a hub that speaks only 1.0 would refuse every token; set it to the iss claim of your tokens")
 		}
 	default:
 		k.add("protocol", "%q is not known; use 1.0, 0.x or both", c.Protocol)
+	}
+	if c.JWKSRefresh < minRefresh {
+		k.add("jwks-refresh", "%s is too short; use at least %s", c.JWKSRefresh, minRefresh)
 	}
 	k.origins("cors-origins", c.CORSOrigins)
 	k.origins("publish-origins", c.PublishOrigins)
@@ -183,16 +212,6 @@ func (c *Config) checkSigns(k *checker) {
 	for _, flag := range c.settings() {
 		if _, level := flag.Target.Interface().(slog.Level); !level && flag.Target.CanInt() && flag.Target.Int() < 0 {
 			k.add(flag.Name, "%v is negative; use 0 or more", flag.Target.Interface())
-		}
-	}
-}
-
-// checkMissing refuses settings whose feature is not there, rather than ignoring them.
-func (c *Config) checkMissing(k *checker) {
-	for _, flag := range c.settings() {
-		set := !flag.Target.IsZero() && (!flag.IsSlice() || flag.Target.Len() > 0)
-		if set && flag.Tag.Has("missing") {
-			k.add(flag.Name, "is not available in this version; remove it")
 		}
 	}
 }

@@ -12,6 +12,10 @@ func TestValidate(t *testing.T) {
 	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	full := filepath.Join(t.TempDir(), "full")
+	if err := os.WriteFile(full, []byte("key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	absent := filepath.Join(t.TempDir(), "absent")
 	tests := map[string]struct {
 		environ    []string
@@ -62,8 +66,11 @@ func TestValidate(t *testing.T) {
 		"host as origin":              {[]string{"HUBD_CORS_ORIGINS=a.example"}, "cors-origins", "is not an origin"},
 		"cookie name":                 {[]string{"HUBD_COOKIE_NAME=a;b"}, "cookie-name", "no cookie name may have"},
 		"log format":                  {[]string{"HUBD_LOG_FORMAT=xml"}, "log-format", "use text or json"},
-		"publisher key set":           {[]string{"HUBD_PUBLISHER_JWKS_URL=https://x"}, "publisher-jwks-url", "not available in this version"},
-		"subscriber key set":          {[]string{"HUBD_SUBSCRIBER_JWKS_URL=https://x"}, "subscriber-jwks-url", "not available in this version"},
+		"key and key set":             {[]string{"HUBD_PUBLISHER_JWKS_URL=https://x"}, "publisher-jwks-url", "a key is set too"},
+		"key file and key set":        {[]string{"HUBD_SUBSCRIBER_KEY=", "HUBD_SUBSCRIBER_KEY_FILE=" + full, "HUBD_SUBSCRIBER_JWKS_URL=https://x"}, "subscriber-jwks-url", "a key is set too"},
+		"algorithm of no key set":     {[]string{"HUBD_PUBLISHER_JWKS_ALGS=ES256"}, "publisher-jwks-algs", "without a jwks-url"},
+		"algorithm of a key set":      {[]string{"HUBD_PUBLISHER_KEY=", "HUBD_PUBLISHER_JWKS_URL=https://x", "HUBD_PUBLISHER_JWKS_ALGS=ES256,none"}, "publisher-jwks-algs", `"none" is not known`},
+		"hasty refresh":               {[]string{"HUBD_JWKS_REFRESH=1s"}, "jwks-refresh", "at least 10s"},
 		"publish origin with path":    {[]string{"HUBD_PUBLISH_ORIGINS=https://a.example/x"}, "publish-origins", "is not an origin"},
 	}
 	for name, test := range tests {
@@ -94,6 +101,7 @@ func TestValidConfigurations(t *testing.T) {
 		"any origin":                 keyed("HUBD_CORS_ORIGINS=*"),
 		"origin with port":           keyed("HUBD_CORS_ORIGINS=http://localhost:8080"),
 		"features that stay off":     keyed("HUBD_SUBSCRIPTIONS=false", "HUBD_PUBLISH_ORIGINS=", "HUBD_PUBLISHER_JWKS_URL="),
+		"key sets":                   {"HUBD_PUBLISHER_JWKS_URL=https://x", "HUBD_SUBSCRIBER_JWKS_URL=file:///x", "HUBD_SUBSCRIBER_JWKS_ALGS=HS256,ES256"},
 		"1.0":                        keyed("HUBD_PROTOCOL=1.0", "HUBD_ISSUER=https://issuer.example"),
 		"below the level of a debug": keyed("HUBD_LOG_LEVEL=debug-4"),
 	}

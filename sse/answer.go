@@ -26,7 +26,7 @@ func unavailable(ctx *fasthttp.RequestCtx, why error) {
 // challenge answers 401 or 403 with what the client lacks (RFC 6750, section 3, and "Error Responses").
 // code is empty when no token was presented.
 func (s *Server) challenge(ctx *fasthttp.RequestCtx, status int, code, line string) {
-	value := `Bearer resource_metadata="` + strings.TrimSuffix(s.hubURL(ctx), Path) + metadataPath + `"`
+	value := `Bearer resource_metadata="` + metadataURL(s.hubURL(ctx)) + `"`
 	if code != "" {
 		value += `, error="` + code + `"`
 	}

@@ -17,6 +17,8 @@ type conn struct {
 	// address is the remote IP address, for the limit of connections.
 	address string
 
+	// refused says that the connection is over a limit: its first request is answered 429.
+	refused  bool
 	detached bool
 	// fd is the socket of a detached connection, and slot its place with the poller.
 	fd   int
@@ -47,11 +49,14 @@ func (c *conn) finish() error {
 	if !c.closed.CompareAndSwap(false, true) {
 		return nil
 	}
-	c.server.connections.leave(c.address)
+	if !c.refused {
+		c.server.connections.leave(c.address)
+	}
 	return c.TCPConn.Close()
 }
 
-// listener accepts connections and refuses those over the limits.
+// listener accepts connections and marks those over the limits. They are refused by an answer to their
+// request: one that comes before it may never be read.
 type listener struct {
 	*net.TCPListener
 	server *Server
@@ -67,20 +72,11 @@ func (l *listener) Close() error {
 
 // Accept implements net.Listener.
 func (l *listener) Accept() (net.Conn, error) {
-	for {
-		tcp, err := l.AcceptTCP()
-		if err != nil {
-			return nil, err
-		}
-		address := tcp.RemoteAddr().(*net.TCPAddr).IP.String()
-		if l.server.connections.enter(address) {
-			return &conn{TCPConn: tcp, server: l.server, address: address}, nil
-		}
-		// The socket is new and its buffer empty, so this cannot block.
-		_, _ = tcp.Write([]byte(tooMany))
-		_ = tcp.Close()
+	tcp, err := l.AcceptTCP()
+	if err != nil {
+		return nil, err
 	}
+	address := tcp.RemoteAddr().(*net.TCPAddr).IP.String()
+	refused := !l.server.connections.enter(address)
+	return &conn{TCPConn: tcp, server: l.server, address: address, refused: refused}, nil
 }
-
-const tooMany = "HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain; charset=utf-8\r\n" +
-	"Retry-After: 5\r\nConnection: close\r\nContent-Length: 21\r\n\r\ntoo many connections\n"

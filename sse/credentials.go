@@ -62,6 +62,13 @@ func (s *Server) authorise(ctx *fasthttp.RequestCtx, role auth.Role) (g *auth.Gr
 	if err == nil && c.inURL && g.Dialect == auth.V1 {
 		err = errInURL
 	}
+	if errors.Is(err, auth.ErrKeysUnavailable) {
+		// The token may well be valid: a client that were told otherwise would throw it away.
+		s.o.Logger.Warn("token not verified", slog.Any("error", err))
+		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, "5")
+		fail(ctx, fasthttp.StatusServiceUnavailable, "the keys to verify tokens with cannot be had now; try again")
+		return nil, c, false
+	}
 	if err != nil {
 		// Why is for the operator; the client is not told.
 		s.o.Logger.Debug("token refused", slog.Any("error", err))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/valyala/fasthttp"
 
@@ -45,6 +46,11 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		fail(ctx, fasthttp.StatusBadRequest, err.Error())
 		return
 	}
+	// Whatever the token grants ("Publication").
+	if i := slices.IndexFunc(update.Topics, s.o.Reserved); i >= 0 {
+		fail(ctx, fasthttp.StatusBadRequest, fmt.Sprintf("%s: %q", actors.ErrReserved, update.Topics[i]))
+		return
+	}
 	if !grant.Publish.MatchAll(update.Topics) {
 		s.challenge(ctx, fasthttp.StatusForbidden, "insufficient_scope", "token does not grant publishing to every topic of the update")
 		return
@@ -56,8 +62,6 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		// The token may be in the URL (0.x "URI Query Parameter").
 		ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "private, no-store")
 		ctx.SetBodyString(id)
-	case errors.Is(err, actors.ErrReserved):
-		fail(ctx, fasthttp.StatusBadRequest, err.Error())
 	default:
 		// Why is for the operator: it may name files.
 		s.o.Logger.Debug("update not stored", slog.Any("error", err))

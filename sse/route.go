@@ -22,6 +22,12 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 		}
 	}()
 	ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
+	if c, ok := ctx.Conn().(*conn); ok && c.refused {
+		ctx.SetConnectionClose()
+		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, "5")
+		fail(ctx, fasthttp.StatusTooManyRequests, "too many connections")
+		return
+	}
 	if s.hubURL(ctx) == "" && string(ctx.Path()) != healthPath {
 		fail(ctx, fasthttp.StatusMisdirectedRequest, "this hub has other names than the request's host (--public-url)")
 		return
@@ -30,7 +36,7 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	case Path:
 		s.crossOrigin(ctx)
 		s.mercure(ctx)
-	case metadataPath:
+	case metadataPrefix + Path, metadataPrefix + s.o.HubPath:
 		s.crossOrigin(ctx)
 		s.metadata(ctx)
 	case healthPath:

@@ -61,6 +61,8 @@ type Options struct {
 
 	// Protocol says which parameters are understood.
 	Protocol auth.Protocol
+	// Reserved tells topics in the namespace of the hub itself; topics.Space.Reserved is one.
+	Reserved func(topic string) bool
 	// Audience is the resource identifier of 1.0 tokens; the hub's URL if empty.
 	Audience string
 	// PublicURLs are the hub's URLs as clients see it, the canonical one first. One alone is what the hub
@@ -78,8 +80,6 @@ type Options struct {
 
 	// HubPath is the path of the hub's URL as clients see it; Path if empty.
 	HubPath string
-	// AuthorizationServers are advertised as those that issue tokens for the hub.
-	AuthorizationServers []string
 	// Subscriptions turns on subscription events and the subscription API.
 	Subscriptions bool
 	// GapNotice tells streams whose cursor is not retained, by an event of their own.
@@ -121,8 +121,8 @@ type Server struct {
 
 // New returns a server that does nothing before Start.
 func New(o Options) (*Server, error) {
-	if o.Listener == nil || o.Hub == nil || o.Verifier == nil || o.Ready == nil {
-		return nil, errors.New("http server needs a listener, a hub, a verifier and a readiness check")
+	if o.Listener == nil || o.Hub == nil || o.Verifier == nil || o.Ready == nil || o.Reserved == nil {
+		return nil, errors.New("http server needs a listener, a hub, a verifier, a readiness check and the reserved namespace")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
-	"time"
 
 	"hubd/auth"
 	"hubd/config"
-	"hubd/mercure"
 )
 
 // newLogger returns the logger of the configuration.
@@ -47,62 +43,34 @@ func cookies(cfg *config.Config) []string {
 	return append(names[auth.V1], names[auth.V0]...)
 }
 
-// tokens returns the verifier of the configuration. A development hub without keys gets one of its own, made
-// here, and what it takes to mint a first token with it.
-func (d *daemon) tokens() (*auth.Verifier, *auth.MintOptions, error) {
-	publisher, err := verificationKey(&d.cfg.Publisher)
-	if err != nil {
-		return nil, nil, err
-	}
-	subscriber, err := verificationKey(&d.cfg.Subscriber)
-	if err != nil {
-		return nil, nil, err
-	}
-	var minter *auth.MintOptions
-	issuer := d.cfg.Issuer
-	if d.cfg.Dev {
-		if issuer == "" {
-			issuer = d.url()
-		}
-		if publisher.Absent() {
-			secret := make([]byte, 32)
-			_, _ = rand.Read(secret) // never fails
-			publisher = auth.Key{Material: []byte(base64.RawURLEncoding.EncodeToString(secret))}
-			minter = &auth.MintOptions{
-				Dialect: auth.V0, Key: publisher, Expires: time.Now().Add(24 * time.Hour),
-				Publish: []mercure.Matcher{{Type: mercure.Template, Pattern: mercure.Wildcard}},
-			}
-		}
-		if subscriber.Absent() {
-			subscriber = publisher
-		}
-	}
-	verifier, err := auth.New(auth.Options{
-		Protocol: protocol(d.cfg), Publisher: publisher, Subscriber: subscriber,
-		Issuer: issuer, Audience: d.cfg.Audience, Space: d.space,
-	})
-	return verifier, minter, err
-}
-
 // greet prints what a developer needs to try the hub.
-func greet(w io.Writer, url string, minter *auth.MintOptions) error {
+func (d *daemon) greet(w io.Writer, minter *auth.MintOptions) error {
 	token, err := auth.Mint(*minter)
 	if err != nil {
 		return err
+	}
+	// Each protocol has its own word for what a subscriber asks for.
+	parameter := "topic"
+	if minter.Dialect == auth.V1 {
+		parameter = "match"
+	}
+	dialect := "--dialect=0.x"
+	if protocol(d.cfg).Allows(auth.V1) {
+		dialect = fmt.Sprintf("--issuer='%s' --audience='%s'", d.issuer(), d.audience())
 	}
 	_, err = fmt.Fprintf(w, `
 hubd is ready for development at %[1]s
 
   subscribe:
-    curl -N '%[1]s?topic=https://example.com/books/1'
+    curl -N '%[1]s?%[2]s=https://example.com/books/1'
 
   publish (token valid for a day):
-    curl '%[1]s' -d topic=https://example.com/books/1 -d data=hello -H 'Authorization: Bearer %[2]s'
+    curl '%[1]s' -d topic=https://example.com/books/1 -d data=hello -H 'Authorization: Bearer %[3]s'
 
-  key of this run, to mint other tokens with hubd token:
-    %[3]s
+  mint another token with the key of this run:
+    hubd token --key=%[4]s %[5]s --publish='*' --subscribe='*'
 
-`, url, token, minter.Key.Material)
+`, d.url(), parameter, token, minter.Key.Material, dialect)
 	if err != nil {
 		return fmt.Errorf("greeting the developer: %w", err)
 	}

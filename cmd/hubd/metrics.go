@@ -77,6 +77,10 @@ func (m *metrics) watch(d *daemon) {
 	gauge("hubd_topics", "Topics in use.", func() float64 { return float64(stats.Topics()) })
 	gauge("hubd_connections", "Connections to the hub, streams and others.", func() float64 { return float64(d.server.Connections()) })
 	gauge("hubd_store_waiting", "Updates that wait for their commit.", func() float64 { return float64(d.appender.Waiting()) })
+	keys := d.verifier.KeySets
+	counter("hubd_jwks_fetches_total", "Fetches of key sets, by result.", prometheus.Labels{"result": "success"}, func() float64 { return float64(keys().Fetched) })
+	counter("hubd_jwks_fetches_total", "Fetches of key sets, by result.", prometheus.Labels{"result": "failure"}, func() float64 { return float64(keys().Failed) })
+	gauge("hubd_jwks_age_seconds", "Time since the last successful fetch, of the key set for which it is longest.", func() float64 { return keys().Age.Seconds() })
 	cache := d.space.CacheStats
 	counter("hubd_selector_cache_hits", "Answers of the selector cache.", nil, func() float64 { return float64(cache().Hits) })
 	counter("hubd_selector_cache_misses", "Questions that the selector cache could not answer.", nil, func() float64 { return float64(cache().Misses) })

@@ -185,6 +185,31 @@ func TestDrainEndsEveryStreamAndExitsZero(t *testing.T) {
 	}
 }
 
+// A hub whose store another process holds is alive and not ready, serves once it has the store, and
+// ends cleanly if it is asked to while it waits.
+func TestHeldStoreIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	holder := hubtest.Start(t, dir, "--anonymous", "--drain=0s")
+	id := holder.PublishData(t, topic, "from the holder")
+
+	impatient := hubtest.Launch(t, dir, "--store-wait=100ms")
+	impatient.AwaitLog(t, "waiting for the store")
+	if code := impatient.Wait(t); code != 1 || !strings.Contains(impatient.Log(), "--store-wait") {
+		t.Errorf("an impatient hub ended with code %d:\n%s", code, impatient.Log())
+	}
+	asked := hubtest.Launch(t, dir)
+	asked.AwaitLog(t, "waiting for the store")
+	asked.Stop(t)
+
+	heir := hubtest.Launch(t, dir, "--anonymous")
+	heir.AwaitLog(t, "waiting for the store")
+	holder.PublishData(t, topic, "last words")
+	holder.Stop(t)
+	heir.AwaitServing(t)
+	heir.Subscribe(t, "topic="+enc(topic), "Last-Event-ID", id).Expect(t, "last words")
+}
+
 func TestProbesAndMetrics(t *testing.T) {
 	t.Parallel()
 	p := hubtest.Start(t, t.TempDir(), "--anonymous")

@@ -63,8 +63,8 @@ func TestRunExitCodes(t *testing.T) {
 		"value that is missing": {[]string{"--publisher-key"}, nil, 2, "", "--publisher-key: needs a value"},
 
 		"check without keys": {[]string{"check", memory}, nil, 2, "",
-			"hubd: configuration: publisher-key: is missing: nobody could publish; set it, or publisher-key-file, or start with --dev to try the hub\n" +
-				"hubd: configuration: subscriber-key: is missing: nobody could subscribe; set it, or subscriber-key-file, or anonymous to serve public updates to everyone\n"},
+			"hubd: configuration: publisher-key: is missing: nobody could publish; set it, or publisher-key-file, or publisher-jwks-url, or start with --dev to try the hub\n" +
+				"hubd: configuration: subscriber-key: is missing: nobody could subscribe; set it, or subscriber-key-file, or subscriber-jwks-url, or anonymous to serve public updates to everyone\n"},
 		"serve without keys":       {[]string{"serve", memory}, nil, 2, "", "hubd: configuration: publisher-key: is missing"},
 		"default without keys":     {nil, nil, 2, "", "hubd: configuration: publisher-key: is missing"},
 		"check":                    {[]string{"check", memory}, keys(), 0, "the configuration is valid: hub on 127.0.0.1:3000, store memory://\n", ""},

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -28,12 +27,15 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	for _, note := range cfg.Notes {
 		logger.Warn("configuration", slog.String("note", note))
 	}
-	listener, err := net.Listen("tcp", cfg.Listen)
+	listener, err := sse.Listen(cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("listening on %s: %w; choose another address with --listen, or end what uses this one", cfg.Listen, err)
+		return err
 	}
-	d := &daemon{cfg: cfg, log: logger, listener: listener.(*net.TCPListener)}
+	d := &daemon{cfg: cfg, log: logger, listener: listener}
 	if err := d.start(ctx, stdout); err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			err = nil // asked to stop while it waited for its store
+		}
 		return errors.Join(err, d.stop())
 	}
 	select {
@@ -54,6 +56,7 @@ type daemon struct {
 
 	metrics  *metrics
 	space    *topics.Space
+	verifier *auth.Verifier
 	store    persistence.Log
 	appender *persistence.Store
 	hub      *actors.Hub
@@ -68,6 +71,15 @@ func (d *daemon) url() string {
 		return d.cfg.PublicURLs[0]
 	}
 	return "http://" + d.listener.Addr().String() + sse.Path
+}
+
+// fixedAudience is the resource identifier of every request, or nothing if there are several public URLs, of which
+// the request's host chooses one. It is never what a request alone says: a token for another hub would do.
+func (d *daemon) fixedAudience() string {
+	if d.cfg.Audience == "" && len(d.cfg.PublicURLs) > 1 {
+		return ""
+	}
+	return d.audience()
 }
 
 // hubPath is the path of the hub's URL, below which the topics of the hub itself lie.
@@ -87,11 +99,11 @@ func (d *daemon) start(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	d.metrics = newMetrics()
-	verifier, minter, err := d.tokens()
+	minter, err := d.tokens()
 	if err != nil {
 		return err
 	}
-	if err := d.startServers(verifier); err != nil {
+	if err := d.startServers(); err != nil {
 		return err
 	}
 	if d.store, err = openStore(ctx, d.cfg, d.log); err != nil {
@@ -108,16 +120,16 @@ func (d *daemon) start(ctx context.Context, stdout io.Writer) error {
 	}
 	d.log.Info("serving", slog.String("url", d.url()), slog.String("address", d.listener.Addr().String()), slog.String("admin", admin), slog.String("store", d.cfg.Store.String()))
 	if minter != nil {
-		return greet(stdout, d.url(), minter)
+		return d.greet(stdout, minter)
 	}
 	return nil
 }
 
-func (d *daemon) startServers(verifier *auth.Verifier) error {
+func (d *daemon) startServers() error {
 	var err error
 	d.server, err = sse.New(sse.Options{
-		Listener: d.listener, Hub: &d.late, Ready: d.ready, Verifier: verifier, Observer: d.metrics, Logger: d.log,
-		Protocol: protocol(d.cfg), Audience: d.cfg.Audience, PublicURLs: d.cfg.PublicURLs,
+		Listener: d.listener, Hub: &d.late, Ready: d.ready, Verifier: d.verifier, Observer: d.metrics, Logger: d.log,
+		Protocol: protocol(d.cfg), Reserved: d.space.Reserved, Audience: d.fixedAudience(), PublicURLs: d.cfg.PublicURLs,
 		Anonymous: d.cfg.Anonymous, Cookies: cookies(d.cfg),
 		HubPath: d.hubPath(), Subscriptions: d.cfg.Subscriptions, GapNotice: d.cfg.GapNotice,
 		CORSOrigins: d.cfg.CORSOrigins, PublishOrigins: d.cfg.PublishOrigins,
@@ -192,6 +204,9 @@ func (d *daemon) stop() error {
 	}
 	if d.store != nil {
 		errs = append(errs, d.store.Close())
+	}
+	if d.verifier != nil {
+		d.verifier.Close()
 	}
 	if d.space != nil {
 		d.space.Close()

@@ -1,46 +1,60 @@
 package main
 
 import (
-	"fmt"
-
-	"hubd/auth"
 	"hubd/config"
 )
 
 // complete finishes the configuration that a command line brought and adds what only other rooms can
-// tell: whether the keys can be used, and whether they are weak. The error is config.Problems.
+// tell: whether keys and key sets can be used, and whether keys are weak. The error is config.Problems.
 func complete(cfg *config.Config, sources *config.Sources) error {
 	problems := sources.Finish(cfg)
-	for _, role := range []struct {
-		name string
-		key  *config.Key
-	}{{"publisher", &cfg.Publisher}, {"subscriber", &cfg.Subscriber}} {
-		name := role.name + "-key"
-		if role.key.File != "" {
-			name = role.name + "-key-file"
-		}
-		if problems.Has(name) || problems.Has(role.name+"-alg") {
-			continue
-		}
-		key, err := verificationKey(role.key)
-		if err == nil {
-			err = key.Validate()
-		}
-		if err != nil {
-			problems = append(problems, config.Problem{Key: name, Text: err.Error()})
-		} else if weakness := key.Weakness(); weakness != "" && !key.Absent() {
-			cfg.Notes = append(cfg.Notes, name+": "+weakness)
-		}
+	check := func(prefix string, key *config.Key) {
+		problems = append(problems, checkKey(cfg, prefix, key, problems)...)
+		problems = append(problems, checkKeySet(cfg, prefix, key, problems)...)
+	}
+	check("publisher-", &cfg.Publisher)
+	check("subscriber-", &cfg.Subscriber)
+	for i := range cfg.Issuers {
+		check(config.IssuerPrefix(i)+"publisher-", &cfg.Issuers[i].Publisher)
+		check(config.IssuerPrefix(i)+"subscriber-", &cfg.Issuers[i].Subscriber)
+	}
+	if (cfg.Issuer != "" || len(cfg.Issuers) > 0) && cfg.Audience == "" && len(cfg.PublicURLs) == 0 && !cfg.Dev {
+		cfg.Notes = append(cfg.Notes, "audience: 1.0 tokens have to name the URL of the listen address; set public-url or audience to what clients use")
 	}
 	return problems.Err()
 }
 
-// verificationKey returns the key of a role as auth takes it, read from its file if it has one. It is
-// absent if neither is set.
-func verificationKey(key *config.Key) (auth.Key, error) {
-	secret, err := key.Material()
-	if err != nil {
-		return auth.Key{}, fmt.Errorf("read the key: %w", err)
+// checkKey returns what is wrong with a key, unless it is among the known problems, and notes a weak one.
+// The names of the key's settings begin with the prefix.
+func checkKey(cfg *config.Config, prefix string, key *config.Key, known config.Problems) config.Problems {
+	name := prefix + "key"
+	if key.File != "" {
+		name = prefix + "key-file"
 	}
-	return auth.Key{Material: []byte(secret.Reveal()), Algorithm: key.Alg}, nil
+	if known.Has(name) || known.Has(prefix+"alg") {
+		return nil
+	}
+	k, err := verificationKey(key)
+	if err == nil {
+		err = k.Validate()
+	}
+	if err != nil {
+		return config.Problems{{Key: name, Text: err.Error()}}
+	}
+	if weakness := k.Weakness(); weakness != "" && !k.Absent() {
+		cfg.Notes = append(cfg.Notes, name+": "+weakness)
+	}
+	return nil
+}
+
+// checkKeySet is checkKey for a key set. One in a file is read; the network is not used.
+func checkKeySet(cfg *config.Config, prefix string, key *config.Key, known config.Problems) config.Problems {
+	name := prefix + "jwks-url"
+	if known.Has(name) || known.Has(prefix+"jwks-algs") {
+		return nil
+	}
+	if err := keySet(cfg, key).Check(); err != nil {
+		return config.Problems{{Key: name, Text: err.Error()}}
+	}
+	return nil
 }

@@ -43,7 +43,7 @@ func openStore(ctx context.Context, cfg *config.Config, logger *slog.Logger) (pe
 		select {
 		case <-time.After(storeRetry):
 		case <-ctx.Done():
-			return nil, fmt.Errorf("opening the store %s: stopped while waiting for it", cfg.Store)
+			return nil, fmt.Errorf("opening the store %s: %w", cfg.Store, ctx.Err())
 		case <-patience.C:
 			return nil, fmt.Errorf("opening the store %s: %w after %s; end that process, or wait longer with --store-wait", cfg.Store, err, cfg.StoreWait)
 		}

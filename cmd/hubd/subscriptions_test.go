@@ -226,6 +226,26 @@ func TestGapNotice(t *testing.T) {
 	s.Expect(t, "live")
 }
 
+// "Token Validation": the audience is the hub's, whatever Host a request claims.
+func TestAudienceIsNotTheRequests(t *testing.T) {
+	t.Parallel()
+	p := hubtest.Start(t, t.TempDir(), "--issuer=https://issuer.example")
+	mint := func(audience string) string {
+		return "Bearer " + hubtest.Mint(t, auth.MintOptions{
+			Dialect: auth.V1, Issuer: "https://issuer.example", Audience: audience,
+			Issued: time.Now(), Expires: time.Now().Add(time.Hour), Publish: []mercure.Matcher{{Pattern: "*"}},
+		})
+	}
+	foreign := mint("https://other.example/.well-known/mercure")
+	a := hubtest.Do(t, http.MethodPost, p.URL, "topic=a", "Authorization", foreign, "Host", "other.example", "X-Forwarded-Proto", "https")
+	if a.Status != http.StatusUnauthorized {
+		t.Errorf("token for another hub, with that hub's Host: %d", a.Status)
+	}
+	if a = hubtest.Do(t, http.MethodPost, p.URL, "topic=a", "Authorization", mint(p.URL)); a.Status != http.StatusOK {
+		t.Errorf("token for this hub: %d %s", a.Status, a.Body)
+	}
+}
+
 // The hub's own URL: derived, fixed, or one of several by the request's host.
 func TestPublicURLs(t *testing.T) {
 	t.Parallel()
