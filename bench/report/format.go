@@ -81,6 +81,9 @@ func significant(v float64) string {
 	case a >= 10:
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	}
+	if math.Abs(v) < 0.005 {
+		return "0" // and not -0.00
+	}
 	return strconv.FormatFloat(v, 'f', 2, 64)
 }
 
