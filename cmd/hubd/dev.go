@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 
 	"hubd/auth"
 	"hubd/config"
@@ -43,7 +44,7 @@ func cookies(cfg *config.Config) []string {
 	return append(names[auth.V1], names[auth.V0]...)
 }
 
-// greet prints what a developer needs to try the hub.
+// greet prints what a developer needs to try the hub, under the name that it was started by.
 func (d *daemon) greet(w io.Writer, minter *auth.MintOptions) error {
 	token, err := auth.Mint(*minter)
 	if err != nil {
@@ -68,9 +69,9 @@ hubd is ready for development at %[1]s
     curl '%[1]s' -d topic=https://example.com/books/1 -d data=hello -H 'Authorization: Bearer %[3]s'
 
   mint another token with the key of this run:
-    hubd token --key=%[4]s %[5]s --publish='*' --subscribe='*'
+    %[6]s token --key=%[4]s %[5]s --publish='*' --subscribe='*'
 
-`, d.url(), parameter, token, minter.Key.Material, dialect)
+`, d.url(), parameter, token, minter.Key.Material, dialect, os.Args[0])
 	if err != nil {
 		return fmt.Errorf("greeting the developer: %w", err)
 	}

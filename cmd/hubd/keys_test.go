@@ -194,7 +194,7 @@ func TestGreetingOfADevelopmentHub(t *testing.T) {
 				t.Errorf("no %q in:\n%s", parameter, text)
 			}
 			tokens := []string{regexp.MustCompile(`Bearer (\S+)'`).FindStringSubmatch(text)[1]}
-			line := regexp.MustCompile(`hubd (token .*)`).FindStringSubmatch(text)[1]
+			line := regexp.MustCompile(`\S+ (token --key.*)`).FindStringSubmatch(text)[1]
 			code, stdout, stderr := command(strings.Fields(strings.ReplaceAll(line, "'", "")), nil)
 			if code != 0 || stderr != "" {
 				t.Fatalf("%s: exit code %d, stderr %q", line, code, stderr)
