@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -133,20 +135,35 @@ func ResetPeak(pids ...int) error {
 func Children(pid int) ([]int, error) {
 	pids := []int{pid}
 	for i := 0; i < len(pids); i++ {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pids[i], pids[i]))
-		if errors.Is(err, fs.ErrNotExist) && i > 0 {
-			continue // it has ended meanwhile
+		// The kernel lists children by the thread that started them.
+		lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pids[i]))
+		if err != nil || len(lists) == 0 && i == 0 {
+			return nil, fmt.Errorf("list the children of process %d: %w", pid, fs.ErrNotExist)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("list the children of process %d: %w", pids[i], err)
-		}
-		for _, field := range bytes.Fields(text) {
-			child, err := strconv.Atoi(string(field))
-			if err != nil {
-				return nil, fmt.Errorf("list the children of process %d: %w", pids[i], ErrStat)
+		for _, list := range lists {
+			if pids, err = appendPIDs(pids, list); err != nil {
+				return nil, fmt.Errorf("list the children of process %d: %w", pids[i], err)
 			}
-			pids = append(pids, child)
 		}
+	}
+	return pids, nil
+}
+
+// appendPIDs reads a list of process ids. A thread that has ended meanwhile has none.
+func appendPIDs(pids []int, list string) ([]int, error) {
+	text, err := os.ReadFile(list)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		return pids, nil
+	}
+	if err != nil {
+		return pids, err
+	}
+	for _, field := range bytes.Fields(text) {
+		child, err := strconv.Atoi(string(field))
+		if err != nil {
+			return pids, ErrStat
+		}
+		pids = append(pids, child)
 	}
 	return pids, nil
 }
