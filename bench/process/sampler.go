@@ -20,27 +20,39 @@ type Sampler struct {
 	samples []Sample // the goroutine's until done is closed
 }
 
-// NewSampler starts to read the usage of processes. It stops by itself when one of them is gone.
+// NewSampler reads the usage of processes, now and at the interval. It stops by itself when one of them is gone.
 func NewSampler(interval time.Duration, pids ...int) *Sampler {
 	s := &Sampler{pids: pids, quit: make(chan struct{}), done: make(chan struct{})}
-	go s.run(interval)
+	start := time.Now()
+	if !s.read(start) {
+		close(s.done)
+		return s
+	}
+	go s.run(interval, start)
 	return s
 }
 
-func (s *Sampler) run(interval time.Duration) {
+// read takes a sample, or reports that a process is gone.
+func (s *Sampler) read(start time.Time) bool {
+	u, err := ReadUsage(s.pids...)
+	if err != nil {
+		return false
+	}
+	s.samples = append(s.samples, Sample{At: time.Since(start), Usage: u})
+	return true
+}
+
+func (s *Sampler) run(interval time.Duration, start time.Time) {
 	defer close(s.done)
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	start := time.Now()
 	for {
-		u, err := ReadUsage(s.pids...)
-		if err != nil {
-			return
-		}
-		s.samples = append(s.samples, Sample{At: time.Since(start), Usage: u})
 		select {
 		case <-ticker.C:
 		case <-s.quit:
+			return
+		}
+		if !s.read(start) {
 			return
 		}
 	}
