@@ -80,6 +80,9 @@ type pipe struct {
 	closed  chan struct{}
 	once    sync.Once
 	fail    func(p []byte) error
+	// discard drops everything after the first write.
+	discard bool
+	begun   bool
 }
 
 func newPipe() *pipe { return &pipe{written: make(chan string, 1024), closed: make(chan struct{})} }
@@ -92,7 +95,10 @@ func (p *pipe) Write(b []byte) (int, error) {
 			return 0, err
 		}
 	}
-	p.written <- string(b)
+	if !p.discard || !p.begun {
+		p.begun = true
+		p.written <- string(b)
+	}
 	return len(b), nil
 }
 
