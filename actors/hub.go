@@ -144,8 +144,7 @@ func New(o Options) (*Hub, error) {
 	h.workers = newWorkers(runtime.GOMAXPROCS(0))
 	h.streamers = actor.PropsFromProducer(
 		func() actor.Actor { return &subscriberActor{hub: h} },
-		actor.WithMailbox(actor.UnboundedLockfree()),
-		actor.WithDispatcher(h.workers),
+		actor.WithMailbox(func() actor.Mailbox { return h.workers.newMailbox() }),
 		actor.WithGuardian(stopOnFault()),
 	)
 	h.replayer = newReplayer(o.Log, o.PageBytes, func(s *Subscriber, p *page) { h.toSubscriber(s, p) })

@@ -16,7 +16,7 @@ import (
 //	hub               hub          available, sweep
 //	hub               topic        deliver
 //	hub               subscriber   *batch, joined, overflowed, drainAt, left
-//	edge              subscriber   attach, begin, writable, hungUp
+//	edge              subscriber   attach, writable, hungUp
 //	replayer          subscriber   *page
 //	wheel             subscriber   tick
 type (
@@ -46,9 +46,11 @@ type (
 		event int
 	}
 
-	// attach gives a new subscriber actor its subscriber, and begin starts the stream.
-	attach struct{ s *Subscriber }
-	begin  struct{ live bool }
+	// attach gives a new subscriber actor its subscriber and starts the stream.
+	attach struct {
+		s    *Subscriber
+		live bool
+	}
 	// joined says that every event after the position will be handed over.
 	joined struct{ at uint64 }
 	// overflowed says that no more events will be handed over: the queue was full.

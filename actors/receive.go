@@ -24,8 +24,6 @@ type subscriberActor struct {
 // Receive implements actor.Actor.
 func (a *subscriberActor) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
-	case attach:
-		a.s = m.s
 	case left:
 		ctx.Stop(ctx.Self())
 	case *actor.Stopping:
@@ -41,6 +39,10 @@ func (a *subscriberActor) Receive(ctx actor.Context) {
 
 func (a *subscriberActor) receive(message any) {
 	switch m := message.(type) {
+	case attach:
+		a.s = m.s
+		a.s.conn.Watch(a.s)
+		a.s.begin(m.live)
 	case *batch:
 		a.s.onBatch(m)
 	case tick:
@@ -57,8 +59,6 @@ func (a *subscriberActor) receive(message any) {
 		a.s.onOverflowed()
 	case drainAt:
 		a.s.onDrain(m.at)
-	case begin:
-		a.s.begin(m.live)
 	}
 }
 
@@ -157,7 +157,7 @@ func (a *hubActor) spawnTopic(t *topic) *topicRef {
 
 func (h *Hub) toHub(message any) { h.o.System.Root.Send(h.pid, message) }
 
-func (h *Hub) toSubscriber(s *Subscriber, message any) { h.o.System.Root.Send(s.pid, message) }
+func (h *Hub) toSubscriber(s *Subscriber, message any) { s.inbox.send(message) }
 
 func (h *Hub) read(q *readRequest)           { h.replayer.request(q) }
 func (h *Hub) arm(d *deadline, at time.Time) { h.wheel.arm(d, at) }

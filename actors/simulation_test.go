@@ -192,7 +192,7 @@ func (m *simulation) connect() {
 		c.s.cursor, c.s.anchored = c.cursor.Position, c.cursor.Known
 	}
 	m.clients = append(m.clients, c)
-	c.mail = append(c.mail, begin{c.cursor == nil})
+	c.mail = append(c.mail, attach{c.s, c.cursor == nil})
 }
 
 // stepHub lets the hub actor take a message.

@@ -135,9 +135,7 @@ func (h *Hub) Subscribe(o *Subscription) error {
 	}
 	h.stats.connected.Add(1)
 	h.stats.total.Add(1)
-	s.pid = h.o.System.Root.Spawn(h.streamers)
-	h.toSubscriber(s, attach{s})
-	o.Conn.Watch(s)
-	h.toSubscriber(s, begin{o.Cursor == nil})
+	root := h.o.System.Root
+	root.Send(root.Spawn(h.streamers), attach{s, o.Cursor == nil})
 	return nil
 }

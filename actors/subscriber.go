@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"hubd/topics"
 )
 
@@ -27,7 +25,8 @@ const (
 type Subscriber struct {
 	hub  mailer
 	conn Conn
-	pid  *actor.PID
+	// inbox is the actor's mailbox.
+	inbox *mailbox
 
 	// want and grants are immutable: the matchers that route, and those that allow private events.
 	want, grants *topics.Set

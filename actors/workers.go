@@ -10,118 +10,113 @@ import (
 // those of publishers, the hub actor and the persistence actor. A turn is little more than one write.
 const turnsBeforeYield = 32
 
-// workers runs subscriber actors: a dispatcher with a goroutine for each core in place of one for
-// each message. A new goroutine's stack grows on the way down to the socket, each time, which cost a
-// fifth of the time of a fan-out; these grow once. A subscriber never waits, so neither do they.
+// workers run subscriber actors: a goroutine for each core in place of one for each message. A new goroutine's stack
+// grows on the way down to the socket, each time, which cost a fifth of the time of a fan-out; these grow once. A
+// subscriber never waits, so neither do they.
 type workers struct {
-	shards []shard
-	next   atomic.Uint32
-	done   sync.WaitGroup
+	all  []*worker
+	next atomic.Uint32
+	done sync.WaitGroup
+
+	noTurn   *turn
+	noLetter *letter
 }
 
-// shard is one worker's queue: any goroutine pushes, the worker pops, and neither takes a lock. An
-// actor is in a queue at most once, so the queues are bounded by the number of streams.
-type shard struct {
-	head atomic.Pointer[turn]
-	tail *turn // the worker's
-
-	// sleeping says that the worker waits for wake; quit that it is to end once its queue is empty.
-	sleeping atomic.Bool
-	quit     atomic.Bool
-	wake     chan struct{}
-	_        [64]byte // shards are apart in the cache
+// worker runs the actors that were given to it when they were made, one at a time. What waits is bounded by the number
+// of streams: an actor is in the queue at most once.
+type worker struct {
+	turns pile[turn, *turn]
+	wake  chan struct{} // capacity 1
+	quit  atomic.Bool
+	_     [64]byte // workers are apart in the cache
 }
 
-// turn is an actor that has messages. The queue is Vyukov's intrusive multi-producer queue: a push
-// swaps the head and then links it, so a pop may find the queue empty a moment too long, but never
-// after the pusher has looked whether the worker sleeps.
+// turn is what a worker runs: an actor that has messages, or a marker.
 type turn struct {
-	next atomic.Pointer[turn]
-	run  func()
+	next   *turn
+	runner interface{ run() }
 }
+
+func (t *turn) link() **turn { return &t.next }
 
 func newWorkers(n int) *workers {
-	w := &workers{shards: make([]shard, n)}
-	for i := range w.shards {
-		s := &w.shards[i]
-		s.tail = new(turn)
-		s.head.Store(s.tail)
-		s.wake = make(chan struct{}, 1)
+	w := &workers{all: make([]*worker, n), noTurn: new(turn), noLetter: new(letter)}
+	for i := range w.all {
+		w.all[i] = &worker{turns: pile[turn, *turn]{end: w.noTurn}, wake: make(chan struct{}, 1)}
 	}
 	return w
 }
 
+// newMailbox makes the mailbox of an actor, which the next of the workers will run.
+func (w *workers) newMailbox() *mailbox {
+	m := &mailbox{letters: pile[letter, *letter]{end: w.noLetter}, worker: w.all[int(w.next.Add(1))%len(w.all)]}
+	m.turn.runner = m
+	return m
+}
+
 func (w *workers) start() {
-	for i := range w.shards {
-		w.done.Go(w.shards[i].work)
+	for _, worker := range w.all {
+		w.done.Go(worker.work)
 	}
 }
 
 // stop ends the workers; the actors that they ran must have stopped.
 func (w *workers) stop() {
-	for i := range w.shards {
-		w.shards[i].quit.Store(true)
-		w.shards[i].rouse()
+	for _, worker := range w.all {
+		worker.quit.Store(true)
+		worker.schedule(&turn{runner: farewell{}})
 	}
 	w.done.Wait()
 }
 
-// Schedule implements actor.Dispatcher.
-func (w *workers) Schedule(run func()) {
-	s := &w.shards[int(w.next.Add(1))%len(w.shards)]
-	t := &turn{run: run}
-	s.head.Swap(t).next.Store(t)
-	if s.sleeping.Load() {
-		s.rouse()
+// farewell wakes a worker that is to quit.
+type farewell struct{}
+
+func (farewell) run() {}
+
+// after calls passed, once, when every worker has run what was scheduled before.
+func (w *workers) after(passed func()) {
+	m := &marker{passed: passed}
+	m.left.Store(int32(len(w.all)))
+	for _, worker := range w.all {
+		worker.schedule(&turn{runner: m})
 	}
 }
 
-// Throughput implements actor.Dispatcher: how many messages an actor may take in its turn.
-func (w *workers) Throughput() int { return 300 }
+// marker stands in every worker's queue.
+type marker struct {
+	left   atomic.Int32
+	passed func()
+}
 
-func (s *shard) rouse() {
-	if s.sleeping.CompareAndSwap(true, false) {
-		s.wake <- struct{}{}
+func (m *marker) run() {
+	if m.left.Add(-1) == 0 {
+		m.passed()
 	}
 }
 
-func (s *shard) pop() func() {
-	next := s.tail.next.Load()
-	if next == nil {
-		return nil
+// schedule queues a turn, which is in no queue.
+func (w *worker) schedule(t *turn) {
+	if w.turns.add(t) {
+		w.wake <- struct{}{} // has room: the worker has taken the last one before it rested, or never got one
 	}
-	s.tail = next
-	run := next.run
-	next.run = nil
-	return run
 }
 
-// rest says that the worker is about to sleep, and returns a turn that came before that could be seen.
-func (s *shard) rest() func() {
-	s.sleeping.Store(true)
-	run := s.pop()
-	if run != nil && !s.sleeping.CompareAndSwap(true, false) {
-		<-s.wake // someone has roused this worker already
-	}
-	return run
-}
-
-func (s *shard) work() {
-	for turns := 0; ; turns++ {
-		run := s.pop()
-		if run == nil {
-			run = s.rest()
+func (w *worker) work() {
+	for count := 0; ; {
+		<-w.wake
+		for working := true; working; working = !w.turns.rest() {
+			for t := w.turns.take(); t != nil; {
+				next := t.next // running lets the turn be queued again
+				t.runner.run()
+				t = next
+				if count++; count%turnsBeforeYield == 0 {
+					runtime.Gosched()
+				}
+			}
 		}
-		switch {
-		case run != nil:
-			run()
-		case s.quit.Load():
+		if w.quit.Load() {
 			return
-		default:
-			<-s.wake
-		}
-		if turns%turnsBeforeYield == 0 {
-			runtime.Gosched()
 		}
 	}
 }

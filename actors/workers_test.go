@@ -4,7 +4,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/asynkron/protoactor-go/actor"
 )
+
+// job is a turn of a test.
+type job func()
+
+func (j job) run() { j() }
 
 // Every turn that is scheduled is run once, whoever schedules it and however often workers fall asleep.
 func TestWorkersRunEveryTurnOnce(t *testing.T) {
@@ -14,14 +21,14 @@ func TestWorkersRunEveryTurnOnce(t *testing.T) {
 	const producers, rounds = 8, 5000
 	var ran atomic.Int64
 	var wg sync.WaitGroup
-	for range producers {
+	for p := range producers {
 		wg.Go(func() {
-			for range rounds {
+			for i := range rounds {
 				done := make(chan struct{})
-				w.Schedule(func() {
+				w.all[(p+i)%2].schedule(&turn{runner: job(func() {
 					ran.Add(1)
 					close(done)
-				})
+				})})
 				if ran.Load()%3 == 0 {
 					<-done // lets workers fall asleep
 				}
@@ -29,55 +36,141 @@ func TestWorkersRunEveryTurnOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	last := make(chan struct{}, len(w.shards))
-	for range w.shards {
-		w.Schedule(func() { last <- struct{}{} })
-	}
-	for range w.shards {
-		<-last
-	}
+	passed := make(chan struct{})
+	w.after(func() { close(passed) })
+	<-passed
 	w.stop()
 	if got := ran.Load(); got != producers*rounds {
 		t.Fatalf("%d of %d turns ran", got, producers*rounds)
 	}
 }
 
-// A worker that has found its queue empty and is about to sleep does not miss the turn that comes just then.
-func TestWorkerMissesNoTurnOnFallingAsleep(t *testing.T) {
+// A pile tells one sender for each time that the receiver rested, and keeps the order of each sender.
+func TestPileTellsOnceAndKeepsOrder(t *testing.T) {
 	t.Parallel()
-	w := newWorkers(1)
-	s := &w.shards[0]
-	if s.pop() != nil {
-		t.Fatal("a new queue is not empty")
+	p := pile[letter, *letter]{end: new(letter)}
+	if !p.add(&letter{message: 1}) {
+		t.Fatal("the receiver of a new pile is not told")
 	}
-	ran := false
-	w.Schedule(func() { ran = true }) // sees a worker that is awake
-	run := s.rest()
-	if run == nil {
-		t.Fatal("the worker sleeps although there is a turn")
+	if p.add(&letter{message: 2}) {
+		t.Fatal("the receiver is told twice")
 	}
-	if run(); !ran || s.sleeping.Load() || len(s.wake) != 0 {
-		t.Fatalf("ran: %v, sleeping: %v, roused: %d", ran, s.sleeping.Load(), len(s.wake))
+	first := p.take()
+	if first.message != 1 || first.next.message != 2 || first.next.next != nil {
+		t.Fatal("the items are not in the order in which they came")
 	}
-	if s.rest() != nil || !s.sleeping.Load() {
-		t.Fatal("a worker with nothing to do does not sleep")
+	if p.add(&letter{message: 3}) {
+		t.Fatal("a receiver at work is told")
 	}
-	w.Schedule(func() {})
-	if s.sleeping.Load() || len(s.wake) != 1 {
-		t.Fatal("a sleeping worker is not roused")
+	if p.rest() {
+		t.Fatal("the receiver rests on an item")
+	}
+	if last := p.take(); last.message != 3 || last.next != nil {
+		t.Fatal("the third item is not alone")
+	}
+	if !p.rest() || !p.add(&letter{message: 4}) {
+		t.Fatal("a receiver that rested is not told")
 	}
 }
 
-func BenchmarkWorkersSchedule(b *testing.B) {
+// Messages of many senders arrive in each sender's order, each once, and the actor runs on one goroutine at a time.
+func TestMailboxKeepsTheOrderOfEachSender(t *testing.T) {
+	t.Parallel()
+	w := newWorkers(2)
+	w.start()
+	defer w.stop()
+	const senders, messages = 8, 2000
+	type message struct{ sender, number int }
+	var running atomic.Bool
+	var got [senders]int
+	var all sync.WaitGroup
+	all.Add(senders * messages)
+	m := w.newMailbox()
+	m.RegisterHandlers(&invoker{user: func(x any) {
+		if running.Swap(true) {
+			t.Error("two messages are delivered at once")
+		}
+		next := x.(message)
+		if next.number != got[next.sender] {
+			t.Errorf("sender %d: message %d came when %d was next", next.sender, next.number, got[next.sender])
+		}
+		got[next.sender]++
+		running.Store(false)
+		all.Done()
+	}}, nil)
+	for s := range senders {
+		go func() {
+			for i := range messages {
+				m.PostUserMessage(message{s, i})
+			}
+		}()
+	}
+	all.Wait()
+}
+
+// After a panic no user message is delivered, and system messages still are: the one that stops the actor.
+func TestMailboxAfterAPanicTakesSystemMessagesAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorkers(1)
+	w.start()
+	defer w.stop()
+	var delivered []any
+	stopped := make(chan struct{})
+	m := w.newMailbox()
+	m.RegisterHandlers(&invoker{
+		user: func(x any) {
+			delivered = append(delivered, x)
+			panic("defect")
+		},
+		system: func(x any) {
+			delivered = append(delivered, x)
+			close(stopped)
+		},
+		failure: func(reason, message any) {
+			if reason != "defect" || message != "first" {
+				t.Errorf("failure %v on %v", reason, message)
+			}
+			m.PostSystemMessage(&actor.SuspendMailbox{})
+			m.PostUserMessage("third")
+			m.PostSystemMessage("stop")
+		},
+	}, nil)
+	w.all[0].schedule(&turn{runner: job(func() {
+		m.PostUserMessage("first")
+		m.PostUserMessage("second")
+	})})
+	<-stopped
+	if len(delivered) != 2 || delivered[1] != "stop" {
+		t.Errorf("delivered: %v, want the first message and the stop", delivered)
+	}
+}
+
+// invoker is an actor's context as its mailbox sees it.
+type invoker struct {
+	user, system func(any)
+	failure      func(reason, message any)
+}
+
+func (i *invoker) InvokeUserMessage(m any)             { i.user(m) }
+func (i *invoker) InvokeSystemMessage(m any)           { i.system(m) }
+func (i *invoker) EscalateFailure(reason, message any) { i.failure(reason, message) }
+
+// BenchmarkMailbox is the way of a message into a resting actor and out of it.
+func BenchmarkMailbox(b *testing.B) {
 	w := newWorkers(2)
 	w.start()
 	defer w.stop()
 	var wg sync.WaitGroup
-	run := wg.Done
+	boxes := make([]*mailbox, 1024)
+	for i := range boxes {
+		boxes[i] = w.newMailbox()
+		boxes[i].RegisterHandlers(&invoker{user: func(any) { wg.Done() }}, nil)
+	}
+	message := any(writable{})
 	b.ReportAllocs()
-	for b.Loop() {
+	for i := 0; b.Loop(); i++ {
 		wg.Add(1)
-		w.Schedule(run)
+		boxes[i%len(boxes)].send(message)
 	}
 	wg.Wait()
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync/atomic"
+	"time"
 )
 
 // conn is an accepted connection. fasthttp serves requests on it until one of them subscribes; then it is
@@ -43,6 +44,22 @@ func (c *conn) Close() error {
 		return nil
 	}
 	return c.finish()
+}
+
+// SetDeadline does nothing on a detached connection, on which fasthttp sets deadlines once more before it leaves it.
+func (c *conn) SetDeadline(t time.Time) error {
+	if c.detached {
+		return nil
+	}
+	return c.TCPConn.SetDeadline(t)
+}
+
+// SetWriteDeadline is like SetDeadline.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	if c.detached {
+		return nil
+	}
+	return c.TCPConn.SetWriteDeadline(t)
 }
 
 func (c *conn) finish() error {

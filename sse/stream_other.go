@@ -34,6 +34,9 @@ func (c *conn) detach() (*stream, error) {
 	if c.detached {
 		return nil, errors.New("connection was detached before")
 	}
+	if err := c.SetDeadline(time.Time{}); err != nil { // fasthttp's
+		return nil, fmt.Errorf("taking the connection of a stream: %w", err)
+	}
 	c.detached = true
 	return &stream{conn: c, chunks: make(chan []byte, 1), quit: make(chan struct{})}, nil
 }

@@ -191,30 +191,30 @@ func head(ctx *fasthttp.RequestCtx, cursor *actors.Cursor) []byte {
 	return append(b, "\r\n:\n"...)
 }
 
-// open takes the connection from fasthttp and gives it to the hub.
+// open takes the connection from fasthttp and gives it to the hub, in the request's own goroutine: fasthttp would start
+// another to call a hijacker, whose stack had to grow.
 func (s *Server) open(ctx *fasthttp.RequestCtx, subscription *actors.Subscription) {
 	c, ok := ctx.Conn().(*conn)
 	if !ok {
 		fail(ctx, fasthttp.StatusInternalServerError, "connection cannot carry a stream")
 		return
 	}
-	// Without a response from fasthttp the hijack happens under "Connection: close" too.
-	ctx.HijackSetNoResponse(true)
-	ctx.Hijack(func(net.Conn) {
-		stream, err := c.detach()
-		if err != nil {
-			s.o.Logger.Error("stream not opened", "error", err)
-			return
-		}
-		subscription.Conn = stream
-		if err := s.o.Hub.Subscribe(subscription); err != nil {
-			// The hub stops. The stream was never watched, so the connection is still this goroutine's.
-			_ = c.finish()
-		}
-	})
+	stream, err := c.detach()
+	if err != nil {
+		s.o.Logger.Error("stream not opened", "error", err)
+		drop(ctx)
+		return
+	}
+	subscription.Conn = stream
+	if err := s.o.Hub.Subscribe(subscription); err != nil {
+		// The hub stops. The stream was never watched, so the connection is still this goroutine's.
+		_ = c.finish()
+	}
+	drop(ctx)
 }
 
-// drop ends the connection without an answer; see Refuse.
+// drop makes fasthttp leave the connection without an answer and close it, unless it is detached. Without a response
+// that happens under "Connection: close" too.
 func drop(ctx *fasthttp.RequestCtx) {
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(net.Conn) {})

@@ -1,0 +1,110 @@
+package actors
+
+import "github.com/asynkron/protoactor-go/actor"
+
+// passes is how often in its turn an actor looks for messages that have come meanwhile, before it goes to the end of
+// its worker's queue.
+const passes = 4
+
+// mailbox is the mailbox of a subscriber actor; docs/decisions says why it is not one of protoactor's. One word
+// holds the messages and says whether the actor is awake.
+//
+// System messages keep their place among the others, so a stop comes after what was sent before it. After a panic
+// only system messages are taken: the supervision of subscribers answers a failure by a stop.
+type mailbox struct {
+	letters pile[letter, *letter]
+	turn    turn
+	worker  *worker
+	invoker actor.MessageInvoker
+
+	// Owned by the worker: what was taken and is still to be delivered, and whether the actor has panicked.
+	taken  *letter
+	failed bool
+}
+
+// letter is a message in a mailbox.
+type letter struct {
+	next    *letter
+	message any
+	system  bool
+}
+
+func (l *letter) link() **letter { return &l.next }
+
+// send puts a message into the mailbox. It never waits.
+func (m *mailbox) send(message any) { m.post(&letter{message: message}) }
+
+func (m *mailbox) post(l *letter) {
+	if m.letters.add(l) {
+		m.worker.schedule(&m.turn)
+	}
+}
+
+// PostUserMessage implements actor.Mailbox. The first message is attach: the subscriber gets its mailbox, so that what
+// follows need not look for it in the registry of processes.
+func (m *mailbox) PostUserMessage(message any) {
+	if a, ok := message.(attach); ok {
+		a.s.inbox = m
+	}
+	m.send(message)
+}
+
+// PostSystemMessage implements actor.Mailbox.
+func (m *mailbox) PostSystemMessage(message any) { m.post(&letter{message: message, system: true}) }
+
+// RegisterHandlers implements actor.Mailbox. The worker is the dispatcher.
+func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
+	m.invoker = invoker
+}
+
+// Start implements actor.Mailbox.
+func (m *mailbox) Start() {}
+
+// UserMessageCount implements actor.Mailbox for protoactor's own metrics, which are off: messages are not counted.
+func (m *mailbox) UserMessageCount() int { return 0 }
+
+// run is the actor's turn. Called by the worker.
+func (m *mailbox) run() {
+	for range passes {
+		m.taken = m.letters.take()
+		for m.taken != nil {
+			m.deliver()
+		}
+		if m.letters.rest() {
+			return
+		}
+	}
+	m.worker.schedule(&m.turn)
+}
+
+// deliver gives the actor what was taken, up to a message on which it panics.
+func (m *mailbox) deliver() {
+	var l *letter
+	defer func() {
+		if r := recover(); r != nil {
+			m.failed = true
+			m.invoker.EscalateFailure(r, l.message)
+		}
+	}()
+	for m.taken != nil {
+		l = m.taken
+		m.taken = l.next
+		switch {
+		case !l.system:
+			if !m.failed {
+				m.invoker.InvokeUserMessage(l.message)
+			}
+		case !suspends(l.message):
+			m.invoker.InvokeSystemMessage(l.message)
+		}
+	}
+}
+
+// suspends reports whether a system message is about the mailbox itself, which has suspended itself already.
+func suspends(message any) bool {
+	switch message.(type) {
+	case *actor.SuspendMailbox, *actor.ResumeMailbox:
+		return true
+	}
+	return false
+}
