@@ -88,7 +88,7 @@ func TestStalledStreamEnds(t *testing.T) {
 	if !c.closed || c.reason != ReasonStalled {
 		t.Fatalf("stream is closed: %v, for %s", c.closed, c.reason)
 	}
-	if c.s.queued.Load() != 0 || m.stats.queued.Load() != 0 {
+	if c.s.queued.Load() != 0 || m.stats.QueuedBytes() != 0 {
 		t.Fatal("an ended stream still counts queued bytes")
 	}
 }

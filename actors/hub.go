@@ -40,8 +40,6 @@ type Options struct {
 	Store Appender
 	// Space compiles and matches selectors.
 	Space *topics.Space
-	// Observer is told of deliveries; nil for nobody.
-	Observer Observer
 	// Logger is told of ends of streams (debug) and of faults.
 	Logger *slog.Logger
 
@@ -71,9 +69,6 @@ func (o *Options) defaults() error {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Observer == nil {
-		o.Observer = deaf{}
-	}
 	for _, d := range []struct {
 		field *int
 		value int
@@ -95,10 +90,6 @@ func (o *Options) defaults() error {
 	}
 	return nil
 }
-
-type deaf struct{}
-
-func (deaf) Delivery(int, time.Duration) {}
 
 // Hub is the live half of the hub. Its methods may be called from any goroutine.
 type Hub struct {
@@ -142,6 +133,7 @@ func New(o Options) (*Hub, error) {
 	h := &Hub{o: o, lim: limits{o.Heartbeat, o.DispatchTimeout}, quit: make(chan struct{}), fault: make(chan error, 1), broken: make(chan struct{}), emptied: make(chan struct{}, 1)}
 	h.scratches.New = func() any { b := make([]byte, 0, scratchBytes); return &b }
 	h.workers = newWorkers(runtime.GOMAXPROCS(0))
+	h.stats.tallies = h.workers.tallies()
 	h.streamers = actor.PropsFromProducer(
 		func() actor.Actor { return &subscriberActor{hub: h} },
 		actor.WithMailbox(func() actor.Mailbox { return h.workers.newMailbox() }),

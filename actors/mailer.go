@@ -25,7 +25,8 @@ type mailer interface {
 	now() time.Time
 	limits() *limits
 	counters() *Stats
-	observer() Observer
+	// tally is that of the worker that runs the subscriber.
+	tally(s *Subscriber) *tally
 	scratch() *[]byte
 	release(*[]byte)
 	// gone is called once, when the subscriber has ended.

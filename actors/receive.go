@@ -165,7 +165,7 @@ func (h *Hub) disarm(d *deadline)            { h.wheel.disarm(d) }
 func (h *Hub) now() time.Time                { return time.Now() }
 func (h *Hub) limits() *limits               { return &h.lim }
 func (h *Hub) counters() *Stats              { return &h.stats }
-func (h *Hub) observer() Observer            { return h.o.Observer }
+func (h *Hub) tally(s *Subscriber) *tally    { return &s.inbox.worker.tally }
 
 func (h *Hub) scratch() *[]byte { return h.scratches.Get().(*[]byte) }
 func (h *Hub) release(b *[]byte) {

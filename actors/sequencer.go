@@ -151,6 +151,7 @@ func (q *sequencer) close(ref *topicRef) {
 func (q *sequencer) handOver() {
 	for _, a := range q.round.touched {
 		b := q.round.batch(a)
+		q.stats.handed.Add(b.cost * int64(len(a.members)))
 		for i := 0; i < len(a.members); {
 			s := a.members[i]
 			if s.offer(b, q.queueBytes) {
@@ -158,6 +159,7 @@ func (q *sequencer) handOver() {
 				i++
 				continue
 			}
+			q.stats.handed.Add(-b.cost)
 			q.exit(s)
 			q.out.toSubscriber(s, overflowed{})
 		}

@@ -81,7 +81,7 @@ func newSimulation(t *testing.T, seed uint64, retention persistence.Retention) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &simulation{t: t, rng: rand.New(rand.NewPCG(seed, 1)), space: space, clock: time.Unix(1e9, 0)}
+	m := &simulation{t: t, rng: rand.New(rand.NewPCG(seed, 1)), space: space, clock: time.Unix(1e9, 0), stats: Stats{tallies: []*tally{{}}}}
 	if m.log, err = memory.Open(memory.Options{Retention: retention}); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func (m *simulation) disarm(*deadline)             {}
 func (m *simulation) now() time.Time               { return m.clock }
 func (m *simulation) limits() *limits              { return &limits{} }
 func (m *simulation) counters() *Stats             { return &m.stats }
-func (m *simulation) observer() Observer           { return deaf{} }
+func (m *simulation) tally(*Subscriber) *tally     { return m.stats.tallies[0] }
 func (m *simulation) scratch() *[]byte             { return new([]byte) }
 func (m *simulation) release(*[]byte)              {}
 func (m *simulation) gone(s *Subscriber, r Reason) { s.conn.(*client).reason = r }
@@ -418,12 +418,12 @@ func (m *simulation) checkNothingLeft(seed uint64) {
 		m.t.Fatalf("seed %d: left behind: %d members, %d audiences, %d topics, %d index entries",
 			seed, len(q.members), len(q.audiences), len(q.topics.list), q.index.Len())
 	}
-	if m.stats.queued.Load() != 0 || m.stats.catchup.Load() != 0 {
-		m.t.Fatalf("seed %d: counters left: queued %d, catching up %d", seed, m.stats.queued.Load(), m.stats.catchup.Load())
+	if m.stats.QueuedBytes() != 0 || m.stats.catchup.Load() != 0 {
+		m.t.Fatalf("seed %d: counters left: queued %d, catching up %d", seed, m.stats.QueuedBytes(), m.stats.catchup.Load())
 	}
 	for _, c := range m.clients {
-		if c.s.queued.Load() != 0 || c.s.waiting.Load() != 0 {
-			m.t.Fatalf("seed %d: subscriber's counters left: queued %d, waiting %d", seed, c.s.queued.Load(), c.s.waiting.Load())
+		if c.s.queued.Load() != 0 || c.s.held != 0 {
+			m.t.Fatalf("seed %d: subscriber's counters left: queued %d, held %d", seed, c.s.queued.Load(), c.s.held)
 		}
 	}
 }

@@ -1,17 +1,6 @@
 package actors
 
-import (
-	"sync/atomic"
-	"time"
-)
-
-// Observer is told of what is measured as a distribution. Its methods are called from many goroutines
-// on the hot path and must not block.
-type Observer interface {
-	// Delivery is told for each write to a socket how many events it held and how long ago the log
-	// accepted the first of them.
-	Delivery(events int, age time.Duration)
-}
+import "sync/atomic"
 
 // Stats are the hub's counters. All methods may be called from any goroutine.
 type Stats struct {
@@ -19,12 +8,13 @@ type Stats struct {
 	topics     atomic.Int64
 	connected  atomic.Int64
 	total      atomic.Uint64
-	deliveries atomic.Uint64
-	replayed   atomic.Uint64
 	misses     atomic.Uint64
-	queued     atomic.Int64
-	catchup    atomic.Int64
-	ended      [reasons]atomic.Uint64
+	// handed are the bytes of batches that were handed over to subscribers.
+	handed  atomic.Int64
+	catchup atomic.Int64
+	ended   [reasons]atomic.Uint64
+	// tallies are the workers'.
+	tallies []*tally
 }
 
 // Dispatched returns the position of the newest event that was fanned out.
@@ -40,16 +30,21 @@ func (s *Stats) Connected() int64 { return s.connected.Load() }
 func (s *Stats) Total() uint64 { return s.total.Load() }
 
 // Deliveries returns the number of events written to sockets, live and from history.
-func (s *Stats) Deliveries() uint64 { return s.deliveries.Load() }
+func (s *Stats) Deliveries() uint64 {
+	return uint64(s.sum(func(t *tally) *count { return &t.deliveries }))
+}
 
 // Replayed returns the number of events written to sockets from history.
-func (s *Stats) Replayed() uint64 { return s.replayed.Load() }
+func (s *Stats) Replayed() uint64 { return uint64(s.sum(func(t *tally) *count { return &t.replayed })) }
 
 // Misses returns the number of cursors asked for that are not retained.
 func (s *Stats) Misses() uint64 { return s.misses.Load() }
 
 // QueuedBytes returns the bytes of events that wait in subscribers' queues; subscribers share them.
-func (s *Stats) QueuedBytes() int64 { return s.queued.Load() }
+func (s *Stats) QueuedBytes() int64 {
+	passed := s.sum(func(t *tally) *count { return &t.passed }) // first, so that the difference is not negative
+	return max(0, s.handed.Load()-passed)
+}
 
 // CatchingUp returns the number of streams that read history instead of following live.
 func (s *Stats) CatchingUp() int64 { return s.catchup.Load() }

@@ -38,10 +38,10 @@ type Subscriber struct {
 	audience      *audience
 	place, member int
 
-	// waiting counts batches in the mailbox, queued the bytes handed over and not yet written.
-	// Both are raised by the hub actor and lowered by this one.
-	waiting atomic.Int32
-	queued  atomic.Int64
+	// queued are the bytes handed over and not yet written: raised by the hub actor and lowered by this one.
+	queued atomic.Int64
+	// held are those of them that have left the mailbox.
+	held int64
 
 	state state
 	// joined says that the hub hands over every event after the cursor, or after target while reading.
@@ -91,8 +91,6 @@ func (s *Subscriber) offer(b *batch, bound int64) bool {
 		return false
 	}
 	s.queued.Add(b.cost)
-	s.hub.counters().queued.Add(b.cost)
-	s.waiting.Add(1)
 	return true
 }
 
@@ -140,7 +138,8 @@ func (s *Subscriber) live() {
 
 // onBatch takes what the hub handed over, and writes unless more of it is in the mailbox already.
 func (s *Subscriber) onBatch(b *batch) {
-	more := s.waiting.Add(-1) > 0
+	s.held += b.cost
+	more := s.queued.Load() > s.held
 	if s.state == ended {
 		s.uncount(b)
 		return

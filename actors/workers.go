@@ -28,6 +28,7 @@ type worker struct {
 	turns pile[turn, *turn]
 	wake  chan struct{} // capacity 1
 	quit  atomic.Bool
+	tally tally
 	_     [64]byte // workers are apart in the cache
 }
 
@@ -52,6 +53,15 @@ func (w *workers) newMailbox() *mailbox {
 	m := &mailbox{letters: pile[letter, *letter]{end: w.noLetter}, worker: w.all[int(w.next.Add(1))%len(w.all)]}
 	m.turn.runner = m
 	return m
+}
+
+// tallies are those of all workers.
+func (w *workers) tallies() []*tally {
+	var all []*tally
+	for _, worker := range w.all {
+		all = append(all, &worker.tally)
+	}
+	return all
 }
 
 func (w *workers) start() {

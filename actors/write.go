@@ -206,20 +206,21 @@ func (s *Subscriber) stall() {
 }
 
 func (s *Subscriber) delivered(events int, accepted, now time.Time) {
-	s.hub.counters().deliveries.Add(uint64(events))
-	s.hub.observer().Delivery(events, now.Sub(accepted))
+	s.hub.tally(s).written(events, now.Sub(accepted))
 }
 
 func (s *Subscriber) replayed(events []*mercure.Event, now time.Time) {
 	if len(events) == 0 {
 		return
 	}
-	s.hub.counters().deliveries.Add(uint64(len(events)))
-	s.hub.counters().replayed.Add(uint64(len(events)))
+	t := s.hub.tally(s)
+	t.deliveries.add(int64(len(events)))
+	t.replayed.add(int64(len(events)))
 }
 
 // uncount takes a batch out of the queue's size.
 func (s *Subscriber) uncount(b *batch) {
+	s.held -= b.cost
 	s.queued.Add(-b.cost)
-	s.hub.counters().queued.Add(-b.cost)
+	s.hub.tally(s).passed.add(b.cost)
 }

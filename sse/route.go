@@ -28,7 +28,7 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 		fail(ctx, fasthttp.StatusTooManyRequests, "too many connections")
 		return
 	}
-	if s.hubURL(ctx) == "" && string(ctx.Path()) != healthPath {
+	if len(s.o.PublicURLs) > 1 && s.hubURL(ctx) == "" && string(ctx.Path()) != healthPath {
 		fail(ctx, fasthttp.StatusMisdirectedRequest, "this hub has other names than the request's host (--public-url)")
 		return
 	}

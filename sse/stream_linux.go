@@ -35,26 +35,29 @@ func (s *stream) Watch(subscriber *actors.Subscriber) {
 	}
 }
 
-// Write implements actors.Conn. The mark that the socket may be full is made first: room that comes
-// right after a short write must not go unnoticed.
+// Write implements actors.Conn. A socket that is found full is marked and tried once more: room that comes after the
+// mark is reported, and room that came before it is there.
 func (s *stream) Write(p []byte) (n int, err error) {
-	s.full.Store(true)
+	marked := false
 	for n < len(p) {
 		m, err := unix.Write(s.fd, p[n:])
 		if m > 0 {
 			n += m
 		}
 		switch {
-		case err == nil:
-		case errors.Is(err, unix.EINTR):
-		case errors.Is(err, unix.EAGAIN):
+		case err == nil, errors.Is(err, unix.EINTR):
+		case !errors.Is(err, unix.EAGAIN):
+			return n, os.NewSyscallError("write", err)
+		case marked:
 			return n, nil
 		default:
-			s.full.Store(false)
-			return n, os.NewSyscallError("write", err)
+			s.full.Store(true)
+			marked = true
 		}
 	}
-	s.full.Store(false)
+	if marked {
+		s.full.Store(false)
+	}
 	return n, nil
 }
 

@@ -13,8 +13,8 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 
-	publish, delivery, commit, batch prometheus.Histogram
-	updates                          prometheus.Counter
+	publish, commit, batch prometheus.Histogram
+	updates                prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -23,9 +23,6 @@ func newMetrics() *metrics {
 		registry: prometheus.NewRegistry(),
 		publish: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "hubd_publish_seconds", Help: "Time from a publish to its answer.", Buckets: seconds,
-		}),
-		delivery: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "hubd_delivery_seconds", Help: "Time from the acceptance of an update to the write that carries it, by write.", Buckets: seconds,
 		}),
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "hubd_store_commit_seconds", Help: "Time of a commit to the store.", Buckets: seconds,
@@ -38,7 +35,7 @@ func newMetrics() *metrics {
 		}),
 	}
 	m.registry.MustRegister(
-		m.publish, m.delivery, m.commit, m.batch, m.updates,
+		m.publish, m.commit, m.batch, m.updates,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -48,9 +45,6 @@ func newMetrics() *metrics {
 // Publish implements sse.Observer.
 func (m *metrics) Publish(_ int, d time.Duration) { m.publish.Observe(d.Seconds()) }
 
-// Delivery implements actors.Observer.
-func (m *metrics) Delivery(_ int, age time.Duration) { m.delivery.Observe(age.Seconds()) }
-
 // Commit implements persistence.Observer.
 func (m *metrics) Commit(d time.Duration, events int) {
 	m.commit.Observe(d.Seconds())
@@ -58,9 +52,38 @@ func (m *metrics) Commit(d time.Duration, events int) {
 	m.updates.Add(float64(events))
 }
 
+// deliveries shows the distribution that the workers keep by themselves.
+type deliveries struct {
+	desc  *prometheus.Desc
+	stats *actors.Stats
+}
+
+func newDeliveries(stats *actors.Stats) *deliveries {
+	return &deliveries{stats: stats, desc: prometheus.NewDesc("hubd_delivery_seconds",
+		"Time from the acceptance of an update to the write that carries it, by write.", nil, nil)}
+}
+
+// Describe implements prometheus.Collector.
+func (d *deliveries) Describe(to chan<- *prometheus.Desc) { to <- d.desc }
+
+// Collect implements prometheus.Collector.
+func (d *deliveries) Collect(to chan<- prometheus.Metric) {
+	ages := d.stats.Ages()
+	buckets := make(map[float64]uint64, len(ages.Bounds))
+	var total uint64
+	for i, n := range ages.Counts {
+		total += n
+		if i < len(ages.Bounds) {
+			buckets[ages.Bounds[i].Seconds()] = total
+		}
+	}
+	to <- prometheus.MustNewConstHistogram(d.desc, total, ages.Sum.Seconds(), buckets)
+}
+
 // watch adds the numbers that the rooms keep by themselves.
 func (m *metrics) watch(d *daemon) {
 	stats := d.hub.Stats()
+	m.registry.MustRegister(newDeliveries(stats))
 	gauge := func(name, help string, value func() float64) {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
@@ -76,6 +99,7 @@ func (m *metrics) watch(d *daemon) {
 	counter("hubd_replay_misses_total", "Cursors asked for that are not retained.", nil, func() float64 { return float64(stats.Misses()) })
 	gauge("hubd_topics", "Topics in use.", func() float64 { return float64(stats.Topics()) })
 	gauge("hubd_connections", "Connections to the hub, streams and others.", func() float64 { return float64(d.server.Connections()) })
+	counter("hubd_store_damaged_records_total", "Records of the store that could not be read.", nil, func() float64 { return float64(d.damage.records.Load()) })
 	gauge("hubd_store_waiting", "Updates that wait for their commit.", func() float64 { return float64(d.appender.Waiting()) })
 	keys := d.verifier.KeySets
 	counter("hubd_jwks_fetches_total", "Fetches of key sets, by result.", prometheus.Labels{"result": "success"}, func() float64 { return float64(keys().Fetched) })

@@ -31,7 +31,7 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
-	d := &daemon{cfg: cfg, log: logger, listener: listener}
+	d := &daemon{cfg: cfg, log: logger, listener: listener, damage: damage{log: logger}}
 	if err := d.start(ctx, stdout); err != nil {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			err = nil // asked to stop while it waited for its store
@@ -58,6 +58,7 @@ type daemon struct {
 	space    *topics.Space
 	verifier *auth.Verifier
 	store    persistence.Log
+	damage   damage
 	appender *persistence.Store
 	hub      *actors.Hub
 	late     lateHub
@@ -106,7 +107,7 @@ func (d *daemon) start(ctx context.Context, stdout io.Writer) error {
 	if err := d.startServers(); err != nil {
 		return err
 	}
-	if d.store, err = openStore(ctx, d.cfg, d.log); err != nil {
+	if d.store, err = openStore(ctx, d.cfg, d.log, d.damage.record); err != nil {
 		return err
 	}
 	if err := d.startHub(); err != nil {
@@ -160,7 +161,7 @@ func (d *daemon) startHub() error {
 		return err
 	}
 	d.hub, err = actors.New(actors.Options{
-		System: system, Log: d.store, Store: d.appender, Space: d.space, HubPath: d.hubPath(), Observer: d.metrics, Logger: d.log,
+		System: system, Log: d.store, Store: d.appender, Space: d.space, HubPath: d.hubPath(), Logger: d.log,
 		QueueBytes: int64(d.cfg.QueueBytes), Heartbeat: d.cfg.Heartbeat, DispatchTimeout: d.cfg.DispatchTimeout,
 	})
 	if err != nil {
