@@ -52,6 +52,10 @@ type Options struct {
 	BatchBytes int
 	// PageBytes bounds a page of history, 64 KiB if zero.
 	PageBytes int
+	// MaxLag is how many stored events may wait for the fan-out before publishes wait too, 8,192 if zero.
+	MaxLag int
+	// PublishWait is how long they wait before they are refused with ErrBehind, 5 s if zero.
+	PublishWait time.Duration
 	// Replayers is how many pages of history are read at a time, twice the cores if zero.
 	Replayers int
 	// MaxTopics bounds the topic actors kept, 16,384 if zero; a topic beyond it costs a lookup more.
@@ -75,6 +79,7 @@ func (o *Options) defaults() error {
 	}{
 		{&o.BatchBytes, 64 << 10},
 		{&o.PageBytes, 64 << 10},
+		{&o.MaxLag, 8192},
 		{&o.Replayers, 2 * runtime.GOMAXPROCS(0)},
 		{&o.MaxTopics, 16384},
 	} {
@@ -87,6 +92,9 @@ func (o *Options) defaults() error {
 	}
 	if o.DispatchTimeout <= 0 {
 		o.DispatchTimeout = 5 * time.Second
+	}
+	if o.PublishWait <= 0 {
+		o.PublishWait = 5 * time.Second
 	}
 	return nil
 }
@@ -102,6 +110,7 @@ type Hub struct {
 	replayer  *replayer
 	workers   *workers
 	announcer *announcer
+	gate      *gate
 	tail      persistence.Tail
 	scratches sync.Pool
 	streamers *actor.Props
@@ -140,6 +149,7 @@ func New(o Options) (*Hub, error) {
 		actor.WithGuardian(stopOnFault()),
 	)
 	h.replayer = newReplayer(o.Log, o.PageBytes, func(s *Subscriber, p *page) { h.toSubscriber(s, p) })
+	h.gate = newGate(o.MaxLag, o.PublishWait, h.lag)
 	h.announcer = newAnnouncer(o.Store, o.HubPath, o.Logger)
 	return h, nil
 }
@@ -207,13 +217,28 @@ func (h *Hub) Stats() *Stats { return &h.stats }
 // LastEventID returns the id of the newest event, or mercure.Earliest.
 func (h *Hub) LastEventID() string { return h.o.Log.LastID() }
 
+// lag returns how many stored events wait for the fan-out.
+func (h *Hub) lag() uint64 {
+	dispatched := h.stats.Dispatched() // first: the head only grows
+	_, head := h.o.Log.Bounds()
+	return max(head, dispatched) - dispatched
+}
+
+// Lag returns how many stored events wait for the fan-out, and PublishesHeld how many publishes have ever waited for it.
+func (h *Hub) Lag() uint64           { return h.lag() }
+func (h *Hub) PublishesHeld() uint64 { return h.gate.held.Load() }
+
 // Publish makes the update durable and returns its id; delivery follows by way of the log. The update
-// must be valid. Errors wrap ErrReserved or come from the store.
+// must be valid. It waits while the fan-out is too far behind. Errors wrap ErrReserved, ErrBehind or ErrStopping, or
+// come from the store.
 func (h *Hub) Publish(u *mercure.Update) (id string, err error) {
 	for _, topic := range u.Topics {
 		if h.o.Space.Reserved(topic) {
 			return "", fmt.Errorf("%w: %q", ErrReserved, topic)
 		}
+	}
+	if err := h.gate.pass(h.quit); err != nil {
+		return "", err
 	}
 	e := mercure.NewEvent(u)
 	if err := h.o.Store.Append(e); err != nil {

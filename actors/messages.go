@@ -14,6 +14,7 @@ import (
 //	Hub.Stop          hub          settle, drain
 //	edge              hub          census
 //	hub               hub          available, sweep
+//	workers           hub          handled
 //	hub               topic        deliver
 //	hub               subscriber   *batch, joined, overflowed, drainAt, left
 //	edge              subscriber   attach, writable, hungUp
@@ -31,6 +32,12 @@ type (
 	join struct{ s *Subscriber }
 	// leave takes an ended subscriber off; left answers it.
 	leave struct{ s *Subscriber }
+	// handled says that the workers have run every subscriber that some rounds woke: how many batches those rounds
+	// handed over, and how many bytes a subscriber got of them at most.
+	handled struct {
+		batches int
+		bytes   int64
+	}
 	// sweep looks for topics that nobody follows any more.
 	sweep struct{}
 	// settle is answered by closing done once everything committed has been dispatched.

@@ -108,6 +108,10 @@ func (a *hubActor) Receive(ctx actor.Context) {
 		if more {
 			a.hub.notify()
 		}
+		a.hub.gate.progress()
+	case handled:
+		a.q.handled(m)
+		a.hub.notify()
 	case enrol:
 		a.q.enrol(m.s, m.live)
 	case join:
@@ -137,6 +141,7 @@ func (a *hubActor) Receive(ctx actor.Context) {
 
 func (a *hubActor) toSubscriber(s *Subscriber, message any) { a.hub.toSubscriber(s, message) }
 func (a *hubActor) toHub(message any)                       { a.hub.toHub(message) }
+func (a *hubActor) whenHandled(m handled)                   { a.hub.workers.after(func() { a.hub.toHub(m) }) }
 func (a *hubActor) stopTopic(ref *topicRef)                 { ref.stop() }
 
 func (a *hubActor) spawnTopic(t *topic) *topicRef {

@@ -11,6 +11,10 @@ import (
 // sweepStep is how many topics the sweep looks at in one turn of the hub actor.
 const sweepStep = 256
 
+// maxAhead is how many batches the workers may have in hand before the next round waits for them: a few milliseconds
+// of work. What comes meanwhile makes a larger round, which costs hardly more than a small one.
+const maxAhead = 4096
+
 // fewReaders is the usual value of the sequencer's field.
 const fewReaders = 64
 
@@ -19,6 +23,8 @@ const fewReaders = 64
 type outbox interface {
 	toSubscriber(s *Subscriber, message any)
 	toHub(message any)
+	// whenHandled has the hub sent the message once every subscriber that was sent something so far has run.
+	whenHandled(message handled)
 	spawnTopic(t *topic) *topicRef
 	stopTopic(ref *topicRef)
 }
@@ -47,6 +53,9 @@ type sequencer struct {
 	round     round
 	lookup    []*topics.Node[*interest]
 
+	// ahead is what the workers have in hand, and unmarked the newest part of it, after which no word is asked for yet.
+	ahead, unmarked handled
+
 	// members are all enrolled subscribers, joined or not.
 	members []*Subscriber
 	// settling waits for the tail to come to the head.
@@ -61,6 +70,9 @@ type sequencer struct {
 // advance takes what the tail holds, up to the batch bound, and fans it out. It reports whether there
 // may be more, and returns the tail's error, after which the caller tries again later.
 func (q *sequencer) advance() (more bool, err error) {
+	if q.ahead.batches >= maxAhead || q.ahead.bytes > q.queueBytes/2 {
+		return false, nil // handled comes
+	}
 	events, err := q.tail.Next(q.round.begin(), q.batchBytes)
 	q.round.hold(events)
 	if len(events) == 0 {
@@ -146,11 +158,20 @@ func (q *sequencer) close(ref *topicRef) {
 	q.stats.topics.Store(int64(len(q.topics.list)))
 }
 
+// handled takes off what the workers are through with.
+func (q *sequencer) handled(m handled) {
+	q.ahead.batches -= m.batches
+	q.ahead.bytes -= m.bytes
+}
+
 // handOver gives every touched audience its batch. A subscriber whose queue has no room leaves its
 // audience here, so later rounds do not look at it, and reads the log instead.
 func (q *sequencer) handOver() {
+	var handed handled
 	for _, a := range q.round.touched {
 		b := q.round.batch(a)
+		handed.batches += len(a.members)
+		handed.bytes = max(handed.bytes, b.cost)
 		q.stats.handed.Add(b.cost * int64(len(a.members)))
 		for i := 0; i < len(a.members); {
 			s := a.members[i]
@@ -163,6 +184,20 @@ func (q *sequencer) handOver() {
 			q.exit(s)
 			q.out.toSubscriber(s, overflowed{})
 		}
+	}
+	q.count(handed)
+}
+
+// count adds a round to what the workers have in hand. Word is asked for after half of what they may have, not after
+// each round: it wakes every worker.
+func (q *sequencer) count(round handled) {
+	q.ahead.batches += round.batches
+	q.ahead.bytes += round.bytes
+	q.unmarked.batches += round.batches
+	q.unmarked.bytes += round.bytes
+	if q.unmarked.batches >= maxAhead/2 || q.unmarked.bytes > q.queueBytes/4 {
+		q.out.whenHandled(q.unmarked)
+		q.unmarked = handled{}
 	}
 }
 

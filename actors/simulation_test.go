@@ -105,6 +105,8 @@ func newSimulation(t *testing.T, seed uint64, retention persistence.Retention) *
 
 func (m *simulation) toHub(message any) { m.toDo = append(m.toDo, message) }
 
+func (m *simulation) whenHandled(h handled) { m.toHub(h) }
+
 func (m *simulation) toSubscriber(s *Subscriber, message any) {
 	c := s.conn.(*client)
 	c.mail = append(c.mail, message)
@@ -211,6 +213,9 @@ func (m *simulation) stepHub() bool {
 		if more {
 			m.toHub(available{})
 		}
+	case handled:
+		m.q.handled(v)
+		m.toHub(available{})
 	case enrol:
 		m.q.enrol(v.s, v.live)
 	case join:

@@ -86,6 +86,22 @@ type Config struct {
 	// MaxBody bounds the body of one request.
 	MaxBody Size `group:"limits" default:"1MiB" help:"Size of the body of a request. Beyond it the answer is 413."`
 
+	// MaxLag is how many stored updates may wait for the fan-out before publishes wait for it.
+	MaxLag int `group:"limits" default:"8192" help:"Stored updates that may wait to be handed to the streams. Beyond it publishes wait until half of them have been."`
+	// PublishWait is how long a publish waits for the fan-out.
+	PublishWait time.Duration `group:"limits" default:"5s" help:"How long a publish waits for the streams to be served, see max-lag. Beyond it the answer is 503 with Retry-After."`
+	// MaxPending and MaxPendingBytes bound the updates that wait to be stored.
+	MaxPending int `group:"limits" default:"4096" help:"Updates that may wait to be stored. Beyond it the answer is 503 with Retry-After."`
+	// MaxPendingBytes is their size.
+	MaxPendingBytes Size `group:"limits" default:"8MiB" help:"Size of the updates that may wait to be stored. Beyond it the answer is 503 with Retry-After."`
+
+	// RingBytes bounds the memory of the newest updates.
+	RingBytes Size `group:"memory" default:"32MiB" help:"Memory for the newest updates, from which most of history is read; at most 65,536 updates."`
+	// BatchBytes bounds what goes to a stream in one round of the fan-out, and a page of history.
+	BatchBytes Size `group:"memory" default:"64KiB" help:"Most that a round of the fan-out, or a page of history, holds, unless one update is larger; never more than queue-bytes."`
+	// MaxTopicActors bounds the topics that are kept ready.
+	MaxTopicActors int `group:"memory" default:"16384" help:"Topics whose subscribers are kept at hand. The least used beyond it are looked up again when they return."`
+
 	// LogLevel is the least level that is logged.
 	LogLevel slog.Level `group:"log" default:"info" help:"Least level of the log: debug, info, warn or error."`
 	// LogFormat is "text" or "json".

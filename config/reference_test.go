@@ -42,7 +42,8 @@ func TestNamesOfSettingsAreFixed(t *testing.T) {
 		history-max-bytes publisher-key publisher-key-file publisher-alg publisher-jwks-url publisher-jwks-algs subscriber-key subscriber-key-file
 		subscriber-alg subscriber-jwks-url subscriber-jwks-algs jwks-refresh jwks-allow-http issuer audience protocol anonymous cookie-name cors-origins publish-origins
 		subscriptions gap-notice heartbeat write-timeout dispatch-timeout queue-bytes selector-cache-bytes drain max-connections
-		max-connections-per-ip max-matchers max-topics max-body log-level log-format dev`)
+		max-connections-per-ip max-matchers max-topics max-body
+		max-lag publish-wait max-pending max-pending-bytes ring-bytes batch-bytes max-topic-actors log-level log-format dev`)
 	var got []string
 	for _, flag := range (&Config{}).settings() {
 		got = append(got, flag.Name)

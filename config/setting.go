@@ -23,6 +23,7 @@ func groups() []group {
 		{"tokens", "Tokens and origins"},
 		{"streams", "Streams"},
 		{"limits", "Limits"},
+		{"memory", "Memory"},
 		{"log", "Log"},
 		{"development", "Development"},
 	}

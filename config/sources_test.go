@@ -79,6 +79,13 @@ func TestLoadDefaults(t *testing.T) {
 		MaxMatchers:        100,
 		MaxTopics:          100,
 		MaxBody:            1 << 20,
+		MaxLag:             8192,
+		PublishWait:        5 * time.Second,
+		MaxPending:         4096,
+		MaxPendingBytes:    8 << 20,
+		RingBytes:          32 << 20,
+		BatchBytes:         64 << 10,
+		MaxTopicActors:     16384,
 		LogLevel:           slog.LevelInfo,
 		LogFormat:          "text",
 	}

@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// minRing is the smallest ring that holds a few commits.
+const minRing Size = 1 << 20
+
 // minSelectorCache is the smallest cache that could hold anything beside its own tables.
 const minSelectorCache Size = 1 << 20
 
@@ -198,6 +201,21 @@ func (c *Config) checkStreams(k *checker) {
 	}
 	if c.SelectorCacheBytes > 0 && c.SelectorCacheBytes < minSelectorCache {
 		k.add("selector-cache-bytes", "%s is less than the cache needs for itself; use at least %s, or 0 for no cache", c.SelectorCacheBytes, minSelectorCache)
+	}
+	if c.RingBytes < minRing {
+		k.add("ring-bytes", "%s is too small for the updates of a moment; use at least %s", c.RingBytes, minRing)
+	}
+	for _, bound := range []struct {
+		key  string
+		zero bool
+	}{
+		{"max-lag", c.MaxLag == 0}, {"publish-wait", c.PublishWait == 0}, {"max-pending", c.MaxPending == 0},
+		{"max-pending-bytes", c.MaxPendingBytes == 0}, {"max-topic-actors", c.MaxTopicActors == 0},
+		{"batch-bytes", c.BatchBytes == 0},
+	} {
+		if bound.zero {
+			k.add(bound.key, "is 0, with which no update would get through; leave it out for the default")
+		}
 	}
 	if c.MaxBody == 0 {
 		k.add("max-body", "is 0: no update could be published; set a size such as 1MiB")
