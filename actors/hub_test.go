@@ -45,18 +45,21 @@ func (d *direct) Append(e *mercure.Event) error {
 	return err
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T) *rig { return newRigOf(t, memory.Options{}, Options{}) }
+
+// newRigOf makes a rig of a log and of options, of which it sets what every hub needs.
+func newRigOf(t *testing.T, lo memory.Options, o Options) *rig {
 	t.Helper()
 	space, err := topics.NewSpace(topics.Options{BaseURL: "https://hub.example/.well-known/mercure"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	log, err := memory.Open(memory.Options{})
+	log, err := memory.Open(lo)
 	if err != nil {
 		t.Fatal(err)
 	}
 	system := NewSystem(slog.New(slog.DiscardHandler))
-	o := Options{System: system, Log: log, Store: &direct{log: log}, Space: space}
+	o.System, o.Log, o.Store, o.Space = system, log, &direct{log: log}, space
 	h, err := New(o)
 	if err != nil {
 		t.Fatal(err)
