@@ -44,7 +44,7 @@ func (m *timed) pass(c *client) {
 
 func begun(t *testing.T, room int) (*timed, *client) {
 	m, c := newTimed(t, room)
-	c.mail = append(c.mail, attach{c.s, true})
+	m.toSubscriber(c.s, attach{c.s, true})
 	m.settle()
 	return m, c
 }
@@ -97,7 +97,7 @@ func TestTokenEndsStreamOnTime(t *testing.T) {
 	t.Parallel()
 	m, c := newTimed(t, 1000)
 	c.s.expires = m.clock.Add(3 * time.Second)
-	c.mail = append(c.mail, attach{c.s, true})
+	m.toSubscriber(c.s, attach{c.s, true})
 	m.settle()
 	if !m.armed.Equal(c.s.expires) {
 		t.Fatalf("stream is woken at %s, its token ends at %s", m.armed, c.s.expires)
@@ -112,7 +112,7 @@ func TestLifetimeEndsStream(t *testing.T) {
 	t.Parallel()
 	m, c := newTimed(t, 1000)
 	c.s.lifetime = m.clock.Add(time.Second)
-	c.mail = append(c.mail, attach{c.s, true})
+	m.toSubscriber(c.s, attach{c.s, true})
 	m.settle()
 	m.pass(c)
 	if !c.closed || c.reason != ReasonLifetime {
@@ -138,7 +138,7 @@ func TestDrainTellsWhenToComeBack(t *testing.T) {
 	late := &client{room: 1000}
 	late.s = &Subscriber{hub: m, conn: late, want: m.set(), member: -1, prelude: []byte(simPrelude)}
 	m.clients = append(m.clients, late)
-	late.mail = append(late.mail, attach{late.s, true})
+	m.toSubscriber(late.s, attach{late.s, true})
 	m.settle()
 	if !late.s.draining {
 		t.Fatal("a late stream is not told of the drain")
@@ -156,7 +156,7 @@ func TestCursorThatFallsBehindEndsStream(t *testing.T) {
 	c := &client{room: 10000, cursor: &Cursor{Position: head, Known: true}}
 	c.s = &Subscriber{hub: m, conn: c, want: m.set(), member: -1, cursor: head, anchored: true}
 	m.clients = append(m.clients, c)
-	c.mail = append(c.mail, attach{c.s, false})
+	m.toSubscriber(c.s, attach{c.s, false})
 	for range 20 {
 		m.publish()
 	}
@@ -169,7 +169,7 @@ func TestCursorThatFallsBehindEndsStream(t *testing.T) {
 	c = &client{room: 10000, cursor: &Cursor{}, opened: 1 << 62}
 	c.s = &Subscriber{hub: m, conn: c, want: m.set(), member: -1, prelude: []byte(simPrelude)}
 	m.clients = append(m.clients, c)
-	c.mail = append(c.mail, attach{c.s, false})
+	m.toSubscriber(c.s, attach{c.s, false})
 	m.settle()
 	if c.closed || c.s.state != live || c.s.cursor < before {
 		t.Fatalf("stream is closed: %v, for %s, at %d", c.closed, c.reason, c.s.cursor)

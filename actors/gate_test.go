@@ -88,7 +88,7 @@ func TestSequencerWaitsForTheWorkers(t *testing.T) {
 		}
 	}
 	publish("1")
-	size := c.mail[len(c.mail)-1].(*batch).cost
+	size := c.mail[len(c.mail)-1].message.(*batch).cost
 	m.q.queueBytes = 4*size - 1 // two make more than half of it, and one more than a quarter
 	for _, topic := range []string{"2", "3", "4"} {
 		publish(topic)
@@ -107,7 +107,7 @@ func TestSequencerWaitsForTheWorkers(t *testing.T) {
 	if got := m.stats.Dispatched(); got != 4 {
 		t.Fatalf("after a round %d events were fanned out, want all 4", got)
 	}
-	last := c.mail[len(c.mail)-1].(*batch)
+	last := c.mail[len(c.mail)-1].message.(*batch)
 	if len(last.marks) != 2 {
 		t.Errorf("the last batch holds %d events, want the two that came meanwhile", len(last.marks))
 	}

@@ -250,7 +250,10 @@ func (h *Hub) Publish(u *mercure.Update) (id string, err error) {
 // Drain ends every stream within the time, evenly spread, after everything committed has been
 // dispatched. New streams are refused from here on. It returns when all have ended; when ctx ends
 // first, the streams that are left end at once.
-func (h *Hub) Drain(ctx context.Context, over time.Duration) {
+func (h *Hub) Drain(ctx context.Context, over time.Duration) { h.finish(ctx, drain{over}) }
+
+// finish refuses new streams, dispatches everything committed, has the hub actor end the streams and waits for them.
+func (h *Hub) finish(ctx context.Context, end any) {
 	h.mu.Lock()
 	if !h.started || h.stopping {
 		h.mu.Unlock()
@@ -260,7 +263,7 @@ func (h *Hub) Drain(ctx context.Context, over time.Duration) {
 	h.mu.Unlock()
 
 	h.settle(ctx)
-	h.toHub(drain{over})
+	h.toHub(end)
 	for done := ctx.Done(); h.streams.Load() > 0; {
 		select {
 		case <-h.emptied:

@@ -50,11 +50,18 @@ func newRig(t *testing.T) *rig { return newRigOf(t, memory.Options{}, Options{})
 // newRigOf makes a rig of a log and of options, of which it sets what every hub needs.
 func newRigOf(t *testing.T, lo memory.Options, o Options) *rig {
 	t.Helper()
-	space, err := topics.NewSpace(topics.Options{BaseURL: "https://hub.example/.well-known/mercure"})
+	log, err := memory.Open(lo)
 	if err != nil {
 		t.Fatal(err)
 	}
-	log, err := memory.Open(lo)
+	t.Cleanup(func() { _ = log.Close() })
+	return newRigOn(t, log, o)
+}
+
+// newRigOn makes a rig on a log that is there.
+func newRigOn(t *testing.T, log *memory.Log, o Options) *rig {
+	t.Helper()
+	space, err := topics.NewSpace(topics.Options{BaseURL: "https://hub.example/.well-known/mercure"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +77,6 @@ func newRigOf(t *testing.T, lo memory.Options, o Options) *rig {
 	t.Cleanup(func() {
 		h.Stop()
 		h.Stop()
-		_ = log.Close()
 		space.Close()
 	})
 	return &rig{h, log, space, system}

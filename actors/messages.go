@@ -11,12 +11,12 @@ import (
 //	sender            receiver     messages
 //	tail              hub          available
 //	edge, subscriber  hub          enrol, join, leave
-//	Hub.Stop          hub          settle, drain
+//	Hub               hub          settle, drain, release
 //	edge              hub          census
 //	hub               hub          available, sweep
 //	workers           hub          handled
 //	hub               topic        deliver
-//	hub               subscriber   *batch, joined, overflowed, drainAt, left
+//	hub               subscriber   *batch, joined, overflowed, drainAt, release, left
 //	edge              subscriber   attach, writable, hungUp
 //	replayer          subscriber   *page
 //	wheel             subscriber   tick
@@ -46,6 +46,9 @@ type (
 	census struct{ reply chan<- []mercure.Subscription }
 	// drain ends every stream, spread over the time.
 	drain struct{ over time.Duration }
+
+	// release has every stream, or one, leave for another hub.
+	release struct{ to *released }
 
 	// deliver shows an event of the round to a topic.
 	deliver struct {

@@ -20,6 +20,8 @@ const (
 	ReasonStore
 	// ReasonShutdown is a hub that stops.
 	ReasonShutdown
+	// ReasonHandover is a stream that goes on at the hub that took this one's place; its client sees nothing.
+	ReasonHandover
 	// ReasonFault is a defect: the subscriber's actor panicked.
 	ReasonFault
 	reasons
@@ -38,6 +40,6 @@ func Reasons() []Reason {
 func (r Reason) String() string {
 	return [...]string{
 		"client", "write_error", "stalled", "lifetime", "token_expired",
-		"behind_history", "store_error", "shutdown", "fault", "unknown",
+		"behind_history", "store_error", "shutdown", "handover", "fault", "unknown",
 	}[min(r, reasons)]
 }

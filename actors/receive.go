@@ -59,6 +59,8 @@ func (a *subscriberActor) receive(message any) {
 		a.s.onOverflowed()
 	case drainAt:
 		a.s.onDrain(m.at)
+	case release:
+		a.s.onRelease(m.to)
 	}
 }
 
@@ -127,6 +129,8 @@ func (a *hubActor) Receive(ctx actor.Context) {
 		m.reply <- a.q.census()
 	case drain:
 		a.q.drain(time.Now(), m.over)
+	case release:
+		a.q.release(m.to)
 	case *actor.Started:
 		a.q = &sequencer{
 			out: a, announcer: a.hub.announcer, log: a.hub.o.Log, tail: a.hub.tail, stats: &a.hub.stats,

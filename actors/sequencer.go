@@ -62,7 +62,9 @@ type sequencer struct {
 	settling []chan<- struct{}
 	// draining is when the last stream ends because the hub stops; zero until then.
 	draining time.Time
-	sweeping bool
+	// releasing collects the streams that another hub goes on with; nil until it is asked for.
+	releasing *released
+	sweeping  bool
 	// swept counts the topics that the present sweep has looked at.
 	swept int
 }
@@ -206,7 +208,7 @@ func (q *sequencer) count(round handled) {
 func (q *sequencer) enrol(s *Subscriber, live bool) {
 	s.member = len(q.members)
 	q.members = append(q.members, s)
-	if s.presence != nil {
+	if s.presence != nil && s.presence.state == arriving {
 		q.announcer.arrived(s)
 	}
 	if live {
@@ -214,7 +216,10 @@ func (q *sequencer) enrol(s *Subscriber, live bool) {
 		_, head := q.log.Bounds()
 		q.out.toSubscriber(s, joined{head})
 	}
-	if !q.draining.IsZero() {
+	switch {
+	case q.releasing != nil:
+		q.out.toSubscriber(s, release{q.releasing})
+	case !q.draining.IsZero():
 		q.out.toSubscriber(s, drainAt{q.draining})
 	}
 }
@@ -242,7 +247,7 @@ func (q *sequencer) leave(s *Subscriber) {
 	q.members[last] = nil
 	q.members = q.members[:last]
 	s.member = -1
-	if s.presence != nil {
+	if s.presence != nil && !s.released {
 		q.announcer.departed(s)
 	}
 }
@@ -321,5 +326,13 @@ func (q *sequencer) drain(now time.Time, over time.Duration) {
 	q.draining = now.Add(over)
 	for i, s := range q.members {
 		q.out.toSubscriber(s, drainAt{now.Add(over * time.Duration(i+1) / time.Duration(len(q.members)))})
+	}
+}
+
+// release hands every stream over.
+func (q *sequencer) release(to *released) {
+	q.releasing = to
+	for _, s := range q.members {
+		q.out.toSubscriber(s, release{to})
 	}
 }

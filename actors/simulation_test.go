@@ -33,12 +33,13 @@ type simulation struct {
 	clients []*client
 	reads   []*readRequest
 	events  []*mercure.Event // all that was committed
+	retired []*Subscriber    // released
 }
 
 // client is a subscriber, its mailbox, and the far end of its connection.
 type client struct {
 	s    *Subscriber
-	mail []any
+	mail []letterTo
 
 	buffer   []byte // in the socket
 	room     int    // the socket's size
@@ -50,6 +51,12 @@ type client struct {
 	cursor *Cursor
 	began  uint64 // the head when Subscribe was called
 	opened uint64 // the head when the client saw the prelude
+}
+
+// letterTo is a message to a client's subscriber, or to one that has released it.
+type letterTo struct {
+	s       *Subscriber
+	message any
 }
 
 const simPrelude = "HEAD\n"
@@ -109,7 +116,7 @@ func (m *simulation) whenHandled(h handled) { m.toHub(h) }
 
 func (m *simulation) toSubscriber(s *Subscriber, message any) {
 	c := s.conn.(*client)
-	c.mail = append(c.mail, message)
+	c.mail = append(c.mail, letterTo{s, message})
 }
 
 func (m *simulation) spawnTopic(t *topic) *topicRef {
@@ -119,17 +126,22 @@ func (m *simulation) spawnTopic(t *topic) *topicRef {
 	}}
 }
 
-func (m *simulation) stopTopic(*topicRef)          {}
-func (m *simulation) read(q *readRequest)          { m.reads = append(m.reads, q) }
-func (m *simulation) arm(*deadline, time.Time)     {}
-func (m *simulation) disarm(*deadline)             {}
-func (m *simulation) now() time.Time               { return m.clock }
-func (m *simulation) limits() *limits              { return &limits{} }
-func (m *simulation) counters() *Stats             { return &m.stats }
-func (m *simulation) tally(*Subscriber) *tally     { return m.stats.tallies[0] }
-func (m *simulation) scratch() *[]byte             { return new([]byte) }
-func (m *simulation) release(*[]byte)              {}
-func (m *simulation) gone(s *Subscriber, r Reason) { s.conn.(*client).reason = r }
+func (m *simulation) stopTopic(*topicRef)      {}
+func (m *simulation) read(q *readRequest)      { m.reads = append(m.reads, q) }
+func (m *simulation) arm(*deadline, time.Time) {}
+func (m *simulation) disarm(*deadline)         {}
+func (m *simulation) now() time.Time           { return m.clock }
+func (m *simulation) limits() *limits          { return &limits{} }
+func (m *simulation) counters() *Stats         { return &m.stats }
+func (m *simulation) tally(*Subscriber) *tally { return m.stats.tallies[0] }
+func (m *simulation) scratch() *[]byte         { return new([]byte) }
+func (m *simulation) release(*[]byte)          {}
+
+func (m *simulation) gone(s *Subscriber, r Reason) {
+	if r != ReasonHandover {
+		s.conn.(*client).reason = r
+	}
+}
 
 // The things that can happen.
 
@@ -194,7 +206,26 @@ func (m *simulation) connect() {
 		c.s.cursor, c.s.anchored = c.cursor.Position, c.cursor.Known
 	}
 	m.clients = append(m.clients, c)
-	c.mail = append(c.mail, attach{c.s, c.cursor == nil})
+	m.toSubscriber(c.s, attach{c.s, c.cursor == nil})
+}
+
+// handOver releases a stream and goes on with it as another hub would.
+func (m *simulation) handOver(c *client) {
+	to := new(released)
+	m.toSubscriber(c.s, release{to})
+	for len(to.all()) == 0 {
+		if !m.stepClient(c) {
+			return // it has ended
+		}
+	}
+	o := to.all()[0]
+	old := c.s
+	c.s = &Subscriber{hub: m, conn: c, want: o.Want, grants: o.Grants, member: -1, prelude: o.Prelude}
+	if o.Cursor != nil {
+		c.s.cursor, c.s.anchored = o.Cursor.Position, o.Cursor.Known
+	}
+	m.retired = append(m.retired, old)
+	m.toSubscriber(c.s, attach{c.s, o.Cursor == nil})
 }
 
 // stepHub lets the hub actor take a message.
@@ -233,10 +264,10 @@ func (m *simulation) stepClient(c *client) bool {
 	if len(c.mail) == 0 {
 		return false
 	}
-	message := c.mail[0]
+	next := c.mail[0]
 	c.mail = c.mail[1:]
-	a := subscriberActor{s: c.s}
-	a.receive(message)
+	a := subscriberActor{s: next.s}
+	a.receive(next.message)
 	return true
 }
 
@@ -284,6 +315,8 @@ func (m *simulation) step() {
 		m.connect()
 	case n < 10 && len(m.clients) > 0:
 		m.toSubscriber(m.any().s, hungUp{})
+	case n < 12 && len(m.clients) > 0:
+		m.handOver(m.any())
 	case n < 35:
 		m.stepHub()
 	case n < 50:
@@ -427,8 +460,11 @@ func (m *simulation) checkNothingLeft(seed uint64) {
 		m.t.Fatalf("seed %d: counters left: queued %d, catching up %d", seed, m.stats.QueuedBytes(), m.stats.catchup.Load())
 	}
 	for _, c := range m.clients {
-		if c.s.queued.Load() != 0 || c.s.held != 0 {
-			m.t.Fatalf("seed %d: subscriber's counters left: queued %d, held %d", seed, c.s.queued.Load(), c.s.held)
+		m.retired = append(m.retired, c.s)
+	}
+	for _, s := range m.retired {
+		if s.queued.Load() != 0 || s.held != 0 {
+			m.t.Fatalf("seed %d: subscriber's counters left: queued %d, held %d", seed, s.queued.Load(), s.held)
 		}
 	}
 }

@@ -33,6 +33,10 @@ type Subscription struct {
 	// Lifetime is the longest life of the stream; zero is no bound. It is shortened by up to a tenth at
 	// random, so that streams that began together do not end together.
 	Lifetime time.Duration
+	// Ends is when the stream ends, in place of Lifetime; zero for Lifetime.
+	Ends time.Time
+	// Continued says that the stream was opened by a hub that has released it.
+	Continued bool
 	// Subscriptions are what others may know of the subscriber; none if subscriptions are not tracked.
 	Subscriptions []mercure.Subscription
 	// Conn carries the stream, and Prelude is written to it first.
@@ -103,6 +107,10 @@ func (h *Hub) Resolve(id string) (*Cursor, error) {
 	return c, nil
 }
 
+// expiryMargin is how long before its token's end a stream ends: no later than exp ("Subscribers"), and the wheel may be
+// two ticks late.
+const expiryMargin = 2 * wheelTick
+
 // Subscribe opens a stream. It returns at once; the connection belongs to the hub from then on.
 // After an error it still belongs to the caller.
 func (h *Hub) Subscribe(o *Subscription) error {
@@ -120,14 +128,19 @@ func (h *Hub) Subscribe(o *Subscription) error {
 		prelude: o.Prelude, member: -1,
 	}
 	if !o.Expires.IsZero() {
-		// "Subscribers": no later than exp. The wheel may be two ticks late.
-		s.expires = o.Expires.Add(-2 * wheelTick)
+		s.expires = o.Expires.Add(-expiryMargin)
 	}
 	s.deadline.subscriber = s
 	if len(o.Subscriptions) > 0 {
 		s.presence = &presence{subscriptions: o.Subscriptions}
+		if o.Continued {
+			s.presence.state = present
+		}
 	}
-	if o.Lifetime > 0 {
+	switch {
+	case !o.Ends.IsZero():
+		s.lifetime = o.Ends
+	case o.Lifetime > 0:
 		s.lifetime = now.Add(o.Lifetime - rand.N(o.Lifetime/10+1))
 	}
 	if o.Cursor != nil {

@@ -53,6 +53,8 @@ type Subscriber struct {
 	anchored bool
 	// draining says that the stream ends at lifetime because the hub stops.
 	draining bool
+	// released says that another hub goes on with the stream.
+	released bool
 	// catching says that the stream counts as catching up.
 	catching bool
 
@@ -340,10 +342,15 @@ func (s *Subscriber) end(r Reason) {
 	if s.state == ended {
 		return
 	}
+	_ = s.conn.Close()
+	s.finish(r)
+}
+
+// finish leaves the hub. The connection is closed, or another hub's.
+func (s *Subscriber) finish(r Reason) {
 	s.catchingUp(false)
 	s.state = ended
 	s.hub.disarm(&s.deadline)
-	_ = s.conn.Close()
 	for _, b := range s.pending {
 		s.uncount(b)
 	}
