@@ -224,8 +224,10 @@ func (h *Hub) lag() uint64 {
 	return max(head, dispatched) - dispatched
 }
 
-// Lag returns how many stored events wait for the fan-out, and PublishesHeld how many publishes have ever waited for it.
-func (h *Hub) Lag() uint64           { return h.lag() }
+// Lag returns how many stored events wait for the fan-out.
+func (h *Hub) Lag() uint64 { return h.lag() }
+
+// PublishesHeld returns how many publishes have ever waited for the fan-out.
 func (h *Hub) PublishesHeld() uint64 { return h.gate.held.Load() }
 
 // Publish makes the update durable and returns its id; delivery follows by way of the log. The update

@@ -33,6 +33,16 @@ func (c *connections) enter(address string) bool {
 	return true
 }
 
+// admit counts a connection in, whatever the limits.
+func (c *connections) admit(address string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open++
+	if c.maxPerAddress > 0 {
+		c.byAddress[address]++
+	}
+}
+
 func (c *connections) leave(address string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -124,6 +124,12 @@ func (p *poller) add(c *conn) error {
 	return nil
 }
 
+// unwatch takes a socket out of the kernel's list.
+func (p *poller) unwatch(c *conn) {
+	// It fails for a socket that was never added, or that the kernel has dropped.
+	_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, c.fd, nil)
+}
+
 // remove forgets a connection; closing its socket takes it out of the kernel's list.
 func (p *poller) remove(c *conn) {
 	p.mu.Lock()

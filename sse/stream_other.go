@@ -41,6 +41,18 @@ func (c *conn) detach() (*stream, error) {
 	return &stream{conn: c, chunks: make(chan []byte, 1), quit: make(chan struct{})}, nil
 }
 
+func (c *conn) closeSocket() error { return c.TCPConn.Close() }
+
+// Release is not available here.
+func (s *Server) Release(actors.Conn) (fd int, err error) {
+	return 0, fmt.Errorf("taking a stream's socket: %w", errors.ErrUnsupported)
+}
+
+// Adopt is not available here.
+func (s *Server) Adopt(int) (actors.Conn, error) {
+	return nil, fmt.Errorf("going on with a stream: %w", errors.ErrUnsupported)
+}
+
 // Watch implements actors.Conn.
 func (s *stream) Watch(subscriber *actors.Subscriber) {
 	s.subscriber = subscriber
