@@ -10,8 +10,10 @@ SHELL := bash
 TOOLS := $(CURDIR)/.tools
 GOTESTSUM_VERSION := v1.13.0
 GOLANGCI_VERSION := v2.15.0
+BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 GOTESTSUM := $(TOOLS)/gotestsum-$(GOTESTSUM_VERSION)
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+BENCHSTAT := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -57,8 +59,8 @@ soak: ## Leak soak (not available yet)
 	@echo "make soak is not available yet; make race and make bench look for leaks in short runs" >&2; exit 1
 
 .PHONY: bench-compare
-bench-compare: ## Compare the benchmarks of two commits (not available yet)
-	@echo "make bench-compare is not available yet; run make bench on both commits" >&2; exit 1
+bench-compare: $(BENCHSTAT) ## Compare the Go benchmarks of BASE (HEAD~1) and HEAD (the work tree); also BENCH, PKG, COUNT
+	@BASE='$(BASE)' HEAD='$(HEAD)' BENCH='$(BENCH)' PKG='$(PKG)' COUNT='$(COUNT)' BENCHSTAT='$(BENCHSTAT)' scripts/bench-compare.sh
 
 .PHONY: check
 check: check-format check-modules check-length check-docs vet lint ## Check format, modules, lengths, generated pages, vet and linters
@@ -105,6 +107,9 @@ $(GOTESTSUM):
 
 $(GOLANGCI):
 	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$(GOLANGCI_VERSION))
+
+$(BENCHSTAT):
+	$(call install,golang.org/x/perf/cmd/benchstat,$(BENCHSTAT_VERSION))
 
 define install
 @mkdir -p $(TOOLS)

@@ -16,6 +16,7 @@ import (
 
 	"hubd/bench/report"
 	"hubd/bench/result"
+	"hubd/bench/target"
 	"hubd/bench/workload"
 )
 
@@ -27,7 +28,7 @@ func TestOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(o.workloads) != 2 || len(o.against) != 2 || len(o.hubFlags) != 2 || len(o.keys.Publisher) < 32 || o.keys.Subscriber != o.keys.Publisher {
+	if len(o.workloads) != 2 || len(o.against) != 3 || len(o.hubFlags) != 2 || len(o.keys.Publisher) < 32 || o.keys.Subscriber != o.keys.Publisher {
 		t.Errorf("%+v", o)
 	}
 	p := o.apply(result.Params{Streams: 10_000, Rate: 5, Seconds: 20, Payload: 128})
@@ -36,6 +37,103 @@ func TestOptions(t *testing.T) {
 	}
 	if o, err = parseOptions(nil, io.Discard); err != nil || len(o.workloads) != len(workload.All()) {
 		t.Errorf("%+v, %v", o, err)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, args string
+		results    string
+		against    string
+	}{
+		{"nothing given", "", "bench/results", "limit,limit-2,nchan"},
+		{"quick", "-quick", "", "limit"},
+		{"quick, all given", "-quick -results r -against limit-2", "r", "limit-2"},
+		{"other parameters are not kept", "-streams 500", "", "limit,limit-2,nchan"},
+		{"unless that is asked for", "-streams 500 -results r", "r", "limit,limit-2,nchan"},
+		{"other flags do not matter", "-runs 3 -store memory -against limit", "bench/results", "limit"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			o, err := parseOptions(strings.Fields(test.args), io.Discard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var stderr strings.Builder
+			o.defaults(&stderr, func() (string, string, error) { return "/nginx", "/nchan", nil })
+			if got := strings.Join(o.against, ","); got != test.against || o.results != test.results || stderr.Len() > 0 {
+				t.Errorf("against %s, results %q; %s", got, o.results, stderr.String())
+			}
+		})
+	}
+}
+
+func TestNchanIsLeftOutWhereItIsMissing(t *testing.T) {
+	t.Parallel()
+	missing := func() (string, string, error) { return "", "", target.ErrNoNchan }
+	for args, want := range map[string]string{"": "limit,limit-2", "-quick": "limit", "-against nchan": "nchan"} {
+		o, err := parseOptions(strings.Fields(args), io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stderr strings.Builder
+		o.defaults(&stderr, missing)
+		if got := strings.Join(o.against, ","); got != want {
+			t.Errorf("%q: against %s", args, got)
+		}
+		if told := strings.Contains(stderr.String(), "nchan is left out: nginx with Nchan is not installed"); told != (args == "") {
+			t.Errorf("%q: %q", args, stderr.String())
+		}
+	}
+}
+
+func TestAWorkloadWhoseProxyIsMissingIsUnfit(t *testing.T) {
+	t.Parallel()
+	l := &loader{o: &options{hub: true}}
+	w := workload.Workload{Needs: func() error { return target.ErrNoNginx }}
+	if err := l.unfit(&w); !errors.Is(err, target.ErrNoNginx) {
+		t.Errorf("%v", err)
+	}
+	w.Needs = nil
+	if err := l.unfit(&w); err != nil {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestSkippedWorkloadsSaySo asks for what can be run against nothing, and needs no server.
+func TestSkippedWorkloadsSaySo(t *testing.T) {
+	t.Parallel()
+	var out, stderr strings.Builder
+	err := run(t.Context(), strings.Fields("-workload private,selector-cache -hub=false -count 1000 -results="), &out, &stderr)
+	if err != nil || !strings.Contains(stderr.String(), "private: skipped: ") || strings.Contains(out.String(), "(private)") {
+		t.Errorf("%s%s%v", out.String(), stderr.String(), err)
+	}
+	if !strings.Contains(out.String(), "hits at skew 1.0 with scan") {
+		t.Error(out.String())
+	}
+	stderr.Reset()
+	dir := t.TempDir()
+	args := "-workload contention -url http://127.0.0.1:1/hub -publisher-key k -against= -results " + dir
+	err = run(t.Context(), strings.Fields(args), io.Discard, &stderr)
+	if err != nil || !strings.Contains(stderr.String(), "contention: skipped: ") {
+		t.Errorf("%s%v", stderr.String(), err)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+		t.Errorf("%v is kept of nothing, %v", files, err)
+	}
+}
+
+func TestAFailedRunIsTold(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	l := &loader{log: &log}
+	l.tell(&result.Result{Target: "hub", Failure: "lost; the hub ended streams: stalled 1", Faults: []string{"stream 3"}, Details: []string{"a lock"}, Log: "panic: x"})
+	for _, want := range []string{"FAILED: lost; the hub ended streams: stalled 1\n", "stream 3\n", "a lock\n", "the last that hub wrote:\npanic: x\n"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("no %q in %s", want, log.String())
+		}
 	}
 }
 

@@ -18,8 +18,13 @@ import (
 	"hubd/bench/workload"
 )
 
-// errFailed is wrapped when a run did not pass.
-var errFailed = errors.New("failed runs")
+var (
+	// errFailed is wrapped when a run did not pass.
+	errFailed = errors.New("failed runs")
+	// These say why a workload is skipped.
+	errNothing    = errors.New("it is for none of the servers that were asked for")
+	errNoProfiles = errors.New("it takes the profiles of the hub, which -metrics has the address of")
+)
 
 // loader makes the runs of one call.
 type loader struct {
@@ -37,25 +42,20 @@ func runLoad(ctx context.Context, args []string, stdout, stderr io.Writer) (err 
 	if err != nil {
 		return err
 	}
-	if v := os.Getenv("BENCH_QUICK"); v != "" && v != "0" {
-		o.quick = true
-	}
-	if o.quick && !o.given["results"] {
-		o.results = ""
-	}
-	if o.quick && !o.given["against"] {
-		o.against = []string{"limit"}
-	}
-	l := &loader{o: o, log: stderr, program: o.program}
-	l.set = result.Set{At: time.Now(), Quick: o.quick, Environment: result.ReadEnvironment(ctx, o.root)}
-	l.set.Environment.Store, l.set.Environment.Dialect = o.store, o.keys.Dialect.String()
-	l.set.Environment.HubFlags = o.hubFlags
 	if o.install {
 		if err := target.InstallNchan(ctx); err != nil {
 			return err
 		}
 	}
-	if o.url == "" && o.hub && l.program == "" {
+	if v := os.Getenv("BENCH_QUICK"); v != "" && v != "0" {
+		o.quick = true
+	}
+	o.defaults(stderr, target.FindNchan)
+	l := &loader{o: o, log: stderr, program: o.program}
+	l.set = result.Set{At: time.Now(), Quick: o.quick, Environment: result.ReadEnvironment(ctx, o.root)}
+	l.set.Environment.Store, l.set.Environment.Dialect = o.store, o.keys.Dialect.String()
+	l.set.Environment.HubFlags = o.hubFlags
+	if l.builds() {
 		dir, err := os.MkdirTemp(o.dir, "hubd-bench-build-")
 		if err != nil {
 			return fmt.Errorf("make a directory for the hub: %w", err)
@@ -70,6 +70,10 @@ func runLoad(ctx context.Context, args []string, stdout, stderr io.Writer) (err 
 		if !slices.Contains(o.workloads, w.Name) {
 			continue
 		}
+		if why := l.unfit(&w); why != nil {
+			fmt.Fprintf(stderr, "%s: skipped: %v\n", w.Name, why)
+			continue
+		}
 		if err := l.workload(ctx, &w); err != nil {
 			return err
 		}
@@ -78,8 +82,18 @@ func runLoad(ctx context.Context, args []string, stdout, stderr io.Writer) (err 
 	return l.finish(stdout)
 }
 
+// builds reports whether the hub has to be built: some workload is for it, and none was given.
+func (l *loader) builds() bool {
+	if l.o.url != "" || !l.o.hub || l.program != "" {
+		return false
+	}
+	return slices.ContainsFunc(workload.All(), func(w workload.Workload) bool {
+		return len(w.Local) == 0 && slices.Contains(l.o.workloads, w.Name)
+	})
+}
+
 func (l *loader) finish(stdout io.Writer) error {
-	if l.o.results != "" {
+	if l.o.results != "" && len(l.set.Results) > 0 {
 		path, err := l.set.Save(l.o.results)
 		if err != nil {
 			return err
@@ -115,8 +129,25 @@ func (l *loader) workload(ctx context.Context, w *workload.Workload) error {
 	return nil
 }
 
+// unfit says why a workload cannot be run here, or returns nil.
+func (l *loader) unfit(w *workload.Workload) error {
+	if len(l.targets(w)) == 0 {
+		return errNothing
+	}
+	if w.Profiles && l.o.url != "" && l.o.metrics == "" {
+		return errNoProfiles
+	}
+	if w.Needs == nil {
+		return nil
+	}
+	return w.Needs()
+}
+
 // targets returns what a workload is run against, in this order.
 func (l *loader) targets(w *workload.Workload) []string {
+	if len(w.Local) > 0 {
+		return w.Local
+	}
 	var names []string
 	for _, name := range l.o.against {
 		if name == "nchan" && w.Nchan || name != "nchan" && w.Bare {
@@ -147,18 +178,32 @@ func (l *loader) run(ctx context.Context, w *workload.Workload, name string, p r
 	}
 	if err != nil {
 		l.failed++
-		fmt.Fprintln(l.log, "FAILED:", err)
-		for _, f := range r.Faults {
-			fmt.Fprintln(l.log, "  ", f)
-		}
+		r.Log = t.Log()
+		l.tell(&r)
 	}
 	l.set.Results = append(l.set.Results, r)
 	return nil
 }
 
+// tell prints all that is known of a failed run.
+func (l *loader) tell(r *result.Result) {
+	fmt.Fprintln(l.log, "FAILED:", r.Failure)
+	for _, f := range r.Faults {
+		fmt.Fprintln(l.log, "  ", f)
+	}
+	for _, line := range r.Details {
+		fmt.Fprintln(l.log, "  ", line)
+	}
+	if r.Log != "" {
+		fmt.Fprintf(l.log, "the last that %s wrote:\n%s\n", r.Target, r.Log)
+	}
+}
+
 func (l *loader) start(ctx context.Context, w *workload.Workload, name string) (*target.Target, error) {
 	unique := runName(time.Now(), l.runs)
 	switch {
+	case len(w.Local) > 0:
+		return target.Local(name), nil
 	case name == "limit":
 		return target.StartLimit(ctx, 1)
 	case name == "limit-2":

@@ -46,12 +46,13 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	o := &options{given: make(map[string]bool)}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	names := flags.String("workload", "all", "`names` separated by commas, or all: "+strings.Join(workloadNames(), ", "))
-	against := flags.String("against", "limit,limit-2", "`names` of what to compare with, of limit, limit-2 and nchan; empty for none; -quick takes limit alone")
+	against := flags.String("against", "limit,limit-2,nchan", "`names` of what to compare with, of limit, limit-2 and nchan; empty for none. "+
+		"Without this flag nchan is left out where it is not installed, and -quick takes limit alone")
 	dialect := flags.String("dialect", "0.x", "`version` of tokens and subscriptions: 0.x or 1.0")
 	hubFlags := flags.String("hub-flags", "", "`flags` for the hub that is started, separated by spaces")
 	flags.IntVar(&o.runs, "runs", 1, "how many times to run each workload")
 	flags.BoolVar(&o.quick, "quick", false, "scale everything down to about a minute; results are not kept unless -results is given (also BENCH_QUICK=1)")
-	flags.StringVar(&o.results, "results", "bench/results", "`directory` where results are kept; empty for none")
+	flags.StringVar(&o.results, "results", "bench/results", "`directory` where results are kept; empty for none. Without this flag, those of runs with other parameters than a workload's own are not kept")
 	flags.StringVar(&o.root, "root", ".", "`directory` of the module whose hub is built")
 	flags.StringVar(&o.program, "program", "", "`path` of a hub to start instead of building this module's")
 	flags.StringVar(&o.dir, "dir", "", "`directory` for stores and other temporary files, on a real disk (default the system's)")
@@ -122,12 +123,51 @@ func (o *options) validate() error {
 	return nil
 }
 
+// defaults settles what follows from the machine and from other flags. It says on stderr what is left out. find
+// is target.FindNchan.
+func (o *options) defaults(stderr io.Writer, find func() (program, module string, err error)) {
+	if !o.given["results"] && (o.quick || o.changed()) {
+		o.results = "" // BENCHMARKS.md would take them for full runs
+	}
+	if o.given["against"] {
+		return
+	}
+	if o.quick {
+		o.against = []string{"limit"}
+		return
+	}
+	if _, _, err := find(); err != nil {
+		o.against = slices.DeleteFunc(o.against, func(name string) bool { return name == "nchan" })
+		fmt.Fprintf(stderr, "nchan is left out: %v; -install-nchan installs it\n", err)
+	}
+}
+
+// changed reports whether a parameter of the workloads was given.
+func (o *options) changed() bool {
+	for name := range o.setters(new(result.Params)) {
+		if o.given[name] {
+			return true
+		}
+	}
+	return false
+}
+
 // apply puts the flags that were given over a workload's own parameters.
 func (o *options) apply(p result.Params) result.Params {
 	if o.quick {
 		p = workload.Quick(p)
 	}
-	for name, set := range map[string]func(){
+	for name, set := range o.setters(&p) {
+		if o.given[name] {
+			set()
+		}
+	}
+	return p
+}
+
+// setters put the value of a flag, by its name, into parameters.
+func (o *options) setters(p *result.Params) map[string]func() {
+	return map[string]func(){
 		"streams":     func() { p.Streams = o.params.Streams },
 		"publishers":  func() { p.Publishers = o.params.Publishers },
 		"rate":        func() { p.Rate = o.params.Rate },
@@ -137,12 +177,7 @@ func (o *options) apply(p result.Params) result.Params {
 		"payload":     func() { p.Payload = o.params.Payload },
 		"concurrency": func() { p.Concurrency = o.params.Concurrency },
 		"settle":      func() { p.Settle = o.params.Settle },
-	} {
-		if o.given[name] {
-			set()
-		}
 	}
-	return p
 }
 
 func workloadNames() []string {

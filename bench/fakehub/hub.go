@@ -25,6 +25,8 @@ type Hub struct {
 	Refuse int
 	// Cut ends a stream after so many events, the last of them in its middle.
 	Cut int
+	// Pages are answered at their paths in place of what a hub does, such as metrics and profiles.
+	Pages map[string][]byte
 	// Tamper changes the frames that a stream is about to be sent; it may be nil. Streams are numbered in
 	// the order in which they came.
 	Tamper func(stream int, frames []string) []string
@@ -60,7 +62,10 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.asked++
 	refused := h.Refuse > 0 && h.asked%h.Refuse == 0
 	h.mu.Unlock()
+	page, known := h.Pages[r.URL.Path]
 	switch {
+	case known:
+		_, _ = w.Write(page)
 	case refused:
 		http.Error(w, "later", http.StatusServiceUnavailable)
 	case r.Method == http.MethodGet:

@@ -8,5 +8,7 @@
 // Streams belongs to the goroutine that calls it, Publishers to the one that calls Run; they share
 // nothing but the counters in Progress. Both end by themselves: every wait has a bound.
 //
-// Caveats: Linux and plain HTTP/1.1 only.
+// A Tunnel lets the streams reach a server that speaks TLS, with two goroutines for each connection.
+//
+// Caveats: Linux and HTTP/1.1 only.
 package load

@@ -17,8 +17,8 @@ import (
 // ErrExited is wrapped when a child has ended before it was asked to.
 var ErrExited = errors.New("process exited")
 
-// keepOutput is how much of the end of a child's output is kept for errors.
-const keepOutput = 4 << 10
+// keepOutput is how much of the end of a child's output is kept for errors and failed runs.
+const keepOutput = 16 << 10
 
 // Child is a process of the load program.
 type Child struct {
@@ -63,6 +63,9 @@ func (c *Child) PID() int { return c.cmd.Process.Pid }
 
 // Done is closed when the process has ended.
 func (c *Child) Done() <-chan struct{} { return c.done }
+
+// Output returns the end of what the process has written so far.
+func (c *Child) Output() string { return string(bytes.TrimSpace(c.out.bytes())) }
 
 // Exited returns the error of a process that has ended, with the last line of its output; it is for a
 // closed Done.

@@ -2,6 +2,7 @@ package process
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,20 +14,50 @@ import (
 // ReadMetrics reads a page in the Prometheus text format. Samples are named as they stand there, with
 // their labels.
 func ReadMetrics(ctx context.Context, url string) (map[string]float64, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	page, err := get(ctx, url)
 	if err != nil {
 		return nil, fmt.Errorf("read metrics: %w", err)
+	}
+	return parseMetrics(bytes.NewReader(page))
+}
+
+// ReadProfile reads a profile; url says which, and how many seconds it is taken for.
+func ReadProfile(ctx context.Context, url string) ([]byte, error) {
+	profile, err := get(ctx, url)
+	if err != nil {
+		return nil, fmt.Errorf("read a profile: %w", err)
+	}
+	return profile, nil
+}
+
+func get(ctx context.Context, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
 	}
 	request.Close = true
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("read metrics: %w", err)
+		return nil, err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("read metrics: %s answered %s", url, response.Status)
+		return nil, fmt.Errorf("%s answered %s", url, response.Status)
 	}
-	return parseMetrics(response.Body)
+	return io.ReadAll(response.Body)
+}
+
+// Labelled returns the values of a metric by the value of its only label.
+func Labelled(samples map[string]float64, metric, label string) map[string]float64 {
+	values := make(map[string]float64)
+	for name, v := range samples {
+		rest, ok := strings.CutPrefix(name, metric+"{"+label+`="`)
+		value, found := strings.CutSuffix(rest, `"}`)
+		if ok && found && !strings.Contains(value, `"`) {
+			values[value] = v
+		}
+	}
+	return values
 }
 
 func parseMetrics(r io.Reader) (map[string]float64, error) {

@@ -4,6 +4,10 @@ package process
 
 import (
 	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"slices"
@@ -148,5 +152,38 @@ malformed
 	}
 	if _, ok := got["malformed"]; ok {
 		t.Error("a line without a value was taken")
+	}
+}
+
+func TestLabelled(t *testing.T) {
+	t.Parallel()
+	samples := map[string]float64{
+		`ends_total{reason="client"}`: 3, `ends_total{reason="stalled"}`: 0, `ends_total{reason="x",more="y"}`: 1,
+		`ends_totals{reason="z"}`: 1, `ends_total`: 1,
+	}
+	got := Labelled(samples, "ends_total", "reason")
+	if !maps.Equal(got, map[string]float64{"client": 3, "stalled": 0}) {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestReadProfile(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/debug/pprof/mutex" {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = io.WriteString(w, "profile of "+r.FormValue("seconds"))
+	}))
+	defer server.Close()
+	if b, err := ReadProfile(t.Context(), server.URL+"/debug/pprof/mutex?seconds=2"); err != nil || string(b) != "profile of 2" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if _, err := ReadProfile(t.Context(), server.URL+"/other"); err == nil || !strings.Contains(err.Error(), "404") {
+		t.Errorf("%v", err)
+	}
+	if _, err := ReadMetrics(t.Context(), "http://127.0.0.1:1/metrics"); err == nil {
+		t.Error("metrics of nobody")
 	}
 }

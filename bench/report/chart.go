@@ -76,6 +76,7 @@ func (c *chart) style() string {
 	var b strings.Builder
 	b.WriteString("<style>\ntext{font:12px system-ui,-apple-system,'Segoe UI',sans-serif}\n")
 	b.WriteString(".title{font-size:16px;font-weight:600}\n.line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}\n")
+	b.WriteString(".lead{stroke-dasharray:1 5;stroke-width:1.5}\n")
 	look := func(ground, edge, grid, ink, muted string, colour func(i int) string) {
 		fmt.Fprintf(&b, ".ground{fill:%s;stroke:%s}.grid{stroke:%s}.axis{stroke:%s}.title{fill:%s}.muted{fill:%s}\n",
 			ground, edge, grid, muted, ink, muted)
@@ -155,7 +156,8 @@ func (c *chart) grid(b *strings.Builder, f frame) {
 	text(b, "muted", (plotLeft+plotRight)/2, plotBottom+40, "middle", c.x.label)
 }
 
-// lines draws the series, with their names at their ends, moved apart where they would meet.
+// lines draws the series, with their names at the right edge, moved apart where they would meet. A dotted line
+// leads there from a series that ends before.
 func (c *chart) lines(b *strings.Builder, f frame) {
 	ends := make([]float64, len(c.series))
 	for i, s := range c.series {
@@ -178,6 +180,11 @@ func (c *chart) lines(b *strings.Builder, f frame) {
 	spreadApart(ends)
 	for i, s := range c.series {
 		if len(s.points) > 0 {
+			last := s.points[len(s.points)-1]
+			if x := f.px(c.x.at(last[0])); x < plotRight-1 {
+				y := f.py(last[1])
+				fmt.Fprintf(b, `<line class="lead s%d" x1="%.1f" x2="%d" y1="%.1f" y2="%.1f"/>`+"\n", i, x, plotRight, y, y)
+			}
 			text(b, fmt.Sprintf("t%d", i), plotRight+10, ends[i]+4, "start", s.name)
 		}
 	}

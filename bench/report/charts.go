@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"hubd/bench/result"
@@ -29,8 +31,8 @@ func charts(s *result.Set, workload, title string) []file {
 	return files
 }
 
-// curves returns one run's curve of each target, from the run whose place among the good ones is the middle.
-func curves(s *result.Set, workload, name string) []series {
+// curves returns one run's curve of each target: of the good runs, the one in the middle by a figure.
+func curves(s *result.Set, workload, name, figure string) []series {
 	var all []series
 	for _, c := range columns(s, workload) {
 		var good []*result.Result
@@ -39,6 +41,7 @@ func curves(s *result.Set, workload, name string) []series {
 				good = append(good, r)
 			}
 		}
+		slices.SortStableFunc(good, func(a, b *result.Result) int { return cmp.Compare(a.Figures[figure], b.Figures[figure]) })
 		if len(good) > 0 {
 			all = append(all, series{c.name, good[len(good)/2].Curve(name)})
 		}
@@ -66,7 +69,7 @@ func latencyChart(s *result.Set, workload, title string) *chart {
 			},
 		},
 		y:      axis{format: duration},
-		series: curves(s, workload, result.LatencyCurve),
+		series: curves(s, workload, result.LatencyCurve, result.LatencyP99),
 	}
 }
 
@@ -76,7 +79,7 @@ func memoryChart(s *result.Set, workload, title string) *chart {
 		subtitle: "resident memory of the server" + describe(s, workload),
 		x:        axis{label: "seconds", format: significant},
 		y:        axis{unit: 1 << 20, format: bytes},
-		series:   curves(s, workload, result.MemoryCurve),
+		series:   curves(s, workload, result.MemoryCurve, result.PeakRSS),
 	}
 }
 
@@ -86,10 +89,11 @@ func growthCharts(s *result.Set) []file {
 		{result.MemoryPerStream, "Memory of an idle stream", "growth-memory.svg"},
 		{result.CPUPerDelivery, "Processor time of a delivery at 5 publishes a second", "growth-cpu.svg"},
 	} {
-		line := series{name: "hub"}
+		line, ticks := series{name: "hub"}, []float64{}
 		for _, n := range s.Streams(growthName) {
 			if f := result.Figure(s.Runs(growthName, "hub", n), g.figure); f.Runs > 0 {
 				line.points = append(line.points, [2]float64{float64(n), f.Median})
+				ticks = append(ticks, float64(n))
 			}
 		}
 		if len(line.points) < 2 {
@@ -97,7 +101,7 @@ func growthCharts(s *result.Set) []file {
 		}
 		c := chart{
 			title: g.title, subtitle: "against the number of streams that are open",
-			x:      axis{label: "streams", format: count},
+			x:      axis{label: "streams", format: count, ticks: ticks},
 			y:      axis{format: func(v float64) string { return Figure(g.figure, v) }},
 			series: []series{line},
 		}

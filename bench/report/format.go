@@ -18,6 +18,8 @@ func Figure(name string, v float64) string {
 		return duration(v)
 	case strings.HasSuffix(name, "_bytes"):
 		return bytes(v)
+	case strings.HasSuffix(name, "_share"):
+		return percent(v)
 	default:
 		return count(v)
 	}
@@ -31,12 +33,12 @@ func spread(name string, s stat.Spread) string {
 	case s.Runs == 1:
 		return Figure(name, s.Median)
 	}
-	return fmt.Sprintf("%s (%s to %s)", Figure(name, s.Median), Figure(name, s.Min), Figure(name, s.Max))
+	return extremes(Figure(name, s.Median), Figure(name, s.Min), Figure(name, s.Max))
 }
 
 // label makes a figure's name readable.
 func label(name string) string {
-	for _, unit := range []string{"_seconds", "_bytes", "_count"} {
+	for _, unit := range []string{"_seconds", "_bytes", "_share", "_count"} {
 		name = strings.TrimSuffix(name, unit)
 	}
 	name = strings.ReplaceAll(name, "_", " ")
@@ -45,6 +47,9 @@ func label(name string) string {
 	}
 	return name
 }
+
+// percent writes a share with two places, as far as they say anything.
+func percent(v float64) string { return strconv.FormatFloat(100*v, 'f', 2, 64) + "%" }
 
 func duration(s float64) string {
 	switch a := math.Abs(s); {
@@ -103,10 +108,21 @@ func count(v float64) string {
 	return sign + s
 }
 
-// ratio writes how much larger a is than b.
-func ratio(a, b float64) string {
-	if a == 0 || b == 0 {
+// ratio writes how many times larger something is, and the extremes behind it where there were several runs.
+func ratio(s stat.Spread) string {
+	switch {
+	case s.Runs == 0:
 		return "-"
+	case s.Runs == 1:
+		return significant(s.Median) + " x"
 	}
-	return significant(a/b) + " x"
+	return extremes(significant(s.Median)+" x", significant(s.Min)+" x", significant(s.Max)+" x")
+}
+
+// extremes writes a median with the extremes behind it, unless they look the same.
+func extremes(median, least, most string) string {
+	if least == most {
+		return median
+	}
+	return fmt.Sprintf("%s (%s to %s)", median, strings.TrimSuffix(least, " x"), strings.TrimSuffix(most, " x"))
 }

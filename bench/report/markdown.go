@@ -40,7 +40,8 @@ How to read it. The server and the load program share one machine and its loopba
 figure holds for that machine alone. The *limit* is a bare loop that writes the frame to every socket, one
 write for each event, with no HTTP beyond the end of the request, no matching and no store; ` + "`limit-2`" + ` is the
 same with a loop on each core. It was run in turn with the hub, so the ratios carry over best. Where there were
-several runs, the figure is their median, with the extremes behind it. Each stream checks every delivery: a
+several runs, the figure is their median, with the extremes behind it. A ratio is taken within each run, and
+its median is what a goal is held against. Each stream checks every delivery: a
 run in which one event was lost, doubled, reordered or sent to the wrong stream has failed, and its figures
 do not count.
 

@@ -59,6 +59,8 @@ func TestFormat(t *testing.T) {
 		{"x_bytes", 4096, "4 KB"},
 		{"x_bytes", 1.36 * (1 << 30), "1.36 GB"},
 		{"x_per_second", 2_345_678, "2,345,678/s"},
+		{"x_share", 0.12345, "12.35%"},
+		{"x_share", 0, "0.00%"},
 		{"x_count", 999, "999"},
 		{"x_count", 1000, "1,000"},
 		{"x_count", -1234567, "-1,234,567"},
@@ -74,6 +76,15 @@ func TestFormat(t *testing.T) {
 		t.Error(got)
 	}
 	if got := spread("x_seconds", stat.Spread{}); got != "-" {
+		t.Error(got)
+	}
+	if got := ratio(stat.Spreads([]float64{1, 3, 2})); got != "2 x (1 to 3)" {
+		t.Error(got)
+	}
+	if got := spread("x_count", stat.Spreads([]float64{7, 7, 7})); got != "7" {
+		t.Error(got)
+	}
+	if got := ratio(stat.Spread{}); got != "-" {
 		t.Error(got)
 	}
 	if got := label("server_cpu_per_delivery_seconds"); got != "server CPU per delivery" {
@@ -100,9 +111,9 @@ func TestTable(t *testing.T) {
 func TestFailedRunsDoNotCount(t *testing.T) {
 	t.Parallel()
 	s := sample()
-	s.Results[1].Failure = "stream 3 lost an event"
+	s.Results[1].Failure = "stream 3 lost an event\nthe target has ended"
 	got := Table(&s, "fanout-paced", "Paced")
-	if strings.Contains(got, "150 ms") || !strings.Contains(got, "stream 3 lost an event") {
+	if strings.Contains(got, "150 ms") || !strings.Contains(got, "stream 3 lost an event; the target has ended\n") {
 		t.Error(got)
 	}
 	for _, g := range goals() {
@@ -143,9 +154,48 @@ func TestRatioGoalsNeedTheLimit(t *testing.T) {
 	s := sample()
 	s.Results = s.Results[1:]
 	for _, g := range goals() {
-		if v := judge(g, &s); g.needsLimit && v.outcome != "-" {
+		if v := judge(g, &s); g.toLimit && v.outcome != "-" {
 			t.Errorf("%s is judged %q without a limit", g.title, v.outcome)
 		}
+	}
+}
+
+// TestGoalsAreJudgedByRatiosWithinRuns has a hub that costs 1.1 times what the limit does in every run but one, on a
+// machine whose speed changes between runs so that the medians' ratio is another.
+func TestGoalsAreJudgedByRatiosWithinRuns(t *testing.T) {
+	t.Parallel()
+	var s result.Set
+	for i, v := range []struct{ limit, hub float64 }{{10, 11}, {20, 40}, {100, 110}} {
+		s.Results = append(s.Results,
+			run("fanout-paced", "limit", 10_000, map[string]float64{result.CPUPerDelivery: v.limit * 1e-6}),
+			run("fanout-paced", "hub", 10_000, map[string]float64{result.CPUPerDelivery: v.hub * 1e-6}))
+		s.Results[2*i].Run, s.Results[2*i+1].Run = i+1, i+1
+	}
+	for _, g := range goals() {
+		if g.workload != "fanout-paced" || g.figure != result.CPUPerDelivery {
+			continue
+		}
+		if v := judge(g, &s); v.outcome != "yes" || v.ratio != "1.10 x (1.10 to 2)" || v.ours != "40 us (11 us to 110 us)" {
+			t.Errorf("%+v", v)
+		}
+	}
+	if table := Table(&s, "fanout-paced", "Paced"); !strings.Contains(table, "1.10 x (1.10 to 2)") || !strings.Contains(table, "median of 3 runs") {
+		t.Error(table)
+	}
+}
+
+// TestTheMiddleRunIsDrawn has three runs whose order is not that of their latencies.
+func TestTheMiddleRunIsDrawn(t *testing.T) {
+	t.Parallel()
+	var s result.Set
+	for i, p99 := range []float64{0.3, 0.1, 0.2} {
+		r := run("fanout-paced", "hub", 10, map[string]float64{result.LatencyP99: p99})
+		r.Run = i + 1
+		r.Curves[0].Points[0][1] = p99
+		s.Results = append(s.Results, r)
+	}
+	if all := curves(&s, "fanout-paced", result.LatencyCurve, result.LatencyP99); len(all) != 1 || all[0].points[0][1] != 0.2 {
+		t.Errorf("%v", all)
 	}
 }
 

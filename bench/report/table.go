@@ -67,7 +67,8 @@ func order() []string {
 	return []string{
 		result.MemoryPerStream, result.GoroutinesPerIdle, result.ConnectTime, result.CPUPerConnect,
 		result.DeliveriesPerSec, result.PublishesPerSec, result.EventsPerSec, result.Deliveries, result.Publishes, result.Replayed,
-		result.CPUPerDelivery, result.CPUPerPublish, result.LatencyP50, result.LatencyP99, result.LatencyP999, result.LatencyMax,
+		result.CPUPerDelivery, result.CPUPerPublish, result.ProxyPerDelivery,
+		result.PathShare, result.PathWaits, result.PathHolds, result.OtherWaits, result.LatencyP50, result.LatencyP99, result.LatencyP999, result.LatencyMax,
 		result.PublishP50, result.PublishP99, result.PeakRSS, result.RSS, result.Heap,
 	}
 }
@@ -114,20 +115,18 @@ func rows(s *result.Set, workload string) [][]string {
 	table := [][]string{head}
 	for _, name := range figures(all) {
 		row := []string{label(name)}
-		var limit, hub float64
+		var limit, hub []*result.Result
 		for _, c := range all {
-			f := result.Figure(c.runs, name)
-			row = append(row, spread(name, f))
-			switch {
-			case f.Runs == 0:
-			case c.name == "limit":
-				limit = f.Median
-			case c.name == "hub":
-				hub = f.Median
+			row = append(row, spread(name, result.Figure(c.runs, name)))
+			switch c.name {
+			case "limit":
+				limit = c.runs
+			case "hub":
+				hub = c.runs
 			}
 		}
 		if compare {
-			row = append(row, ratio(hub, limit))
+			row = append(row, ratio(result.Ratio(hub, limit, name)))
 		}
 		table = append(table, row)
 	}
@@ -143,10 +142,13 @@ func failures(s *result.Set, workload string) []string {
 	for _, c := range columns(s, workload) {
 		for _, r := range c.runs {
 			if r.Failure != "" {
-				add("run %d against %s failed: %s", r.Run, c.name, r.Failure)
+				add("run %d against %s failed: %s", r.Run, c.name, strings.ReplaceAll(r.Failure, "\n", "; "))
 			}
 			if r.Warning != "" {
 				add("run %d against %s: %s", r.Run, c.name, r.Warning)
+			}
+			for _, line := range r.Details {
+				add("run %d against %s: %s", r.Run, c.name, line)
 			}
 		}
 	}
@@ -199,7 +201,8 @@ func describe(s *result.Set, workload string) string {
 	add(p.Publishers > 1, "%d publishers", p.Publishers)
 	add(p.Publishers == 1, "1 publisher")
 	add(p.Rate > 0, "%s publishes/s", count(p.Rate))
-	add(p.Count > 0, "at most %s publishes", count(float64(p.Count)))
+	add(p.CacheBytes > 0, "%s of memory, %s questions", bytes(float64(p.CacheBytes)), count(float64(p.Count)))
+	add(p.Count > 0 && p.CacheBytes == 0, "at most %s publishes", count(float64(p.Count)))
 	add(p.Seconds > 0, "%s s", significant(p.Seconds))
 	add(p.Missing > 0, "%d events missed", p.Missing)
 	add(p.Churn > 0, "%s connects and disconnects/s", count(p.Churn))

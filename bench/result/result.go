@@ -1,5 +1,12 @@
 package result
 
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
 // Names of figures that the report speaks of. A workload may have more.
 const (
 	MemoryPerStream    = "memory_per_stream_bytes"
@@ -35,6 +42,12 @@ const (
 	GoroutinesLeftOver = "server_goroutines_left_count"
 	FilesLeftOver      = "server_files_left_count"
 	SlowLatencyP99     = "slow_latency_p99_seconds"
+	PathWaits          = "waits_on_the_path_per_delivery_seconds"
+	PathHolds          = "locks_held_on_the_path_per_delivery_seconds"
+	PathShare          = "contention_on_the_path_share"
+	OtherWaits         = "lock_waits_elsewhere_per_delivery_seconds"
+	ProxyPerDelivery   = "proxy_cpu_per_delivery_seconds"
+	ProxyRSS           = "proxy_rss_bytes"
 )
 
 // Params are what a run was asked to do. What a workload does not use is zero.
@@ -53,6 +66,7 @@ type Params struct {
 	SlowShare   float64 `json:"slow_share,omitempty"`
 	Topics      int     `json:"topics,omitempty"`
 	Retention   int64   `json:"history_max_events,omitempty"`
+	CacheBytes  int64   `json:"cache_bytes,omitempty"`
 }
 
 // Result is one run of a workload against a target.
@@ -63,11 +77,18 @@ type Result struct {
 	Params   Params             `json:"params"`
 	Figures  map[string]float64 `json:"figures"`
 	Curves   []Curve            `json:"curves,omitempty"`
+	// Disconnects counts the streams that a hub has ended, by the reason that its metrics give. Those that the
+	// load program closed itself, or that the end of the run closed, stand under "client".
+	Disconnects map[string]float64 `json:"disconnects,omitempty"`
 	// Warning says what was wrong with the target besides its deliveries, such as how it ended.
 	Warning string `json:"warning,omitempty"`
 	// Failure says why the run does not count; it is empty when every delivery was right.
 	Failure string   `json:"failure,omitempty"`
 	Faults  []string `json:"faults,omitempty"`
+	// Log is the end of what the target of a failed run has written.
+	Log string `json:"log,omitempty"`
+	// Details are lines that explain figures, such as where a lock was waited for.
+	Details []string `json:"details,omitempty"`
 }
 
 // Set notes a figure.
@@ -76,6 +97,17 @@ func (r *Result) Set(name string, value float64) {
 		r.Figures = make(map[string]float64)
 	}
 	r.Figures[name] = value
+}
+
+// HubEnded names the reasons for which the hub itself ended streams, with their counts, or returns nothing.
+func (r *Result) HubEnded() string {
+	var parts []string
+	for _, reason := range slices.Sorted(maps.Keys(r.Disconnects)) {
+		if n := r.Disconnects[reason]; n > 0 && reason != "client" {
+			parts = append(parts, fmt.Sprintf("%s %.0f", reason, n))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Names of curves.

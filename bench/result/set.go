@@ -116,3 +116,20 @@ func Figure(runs []*Result, name string) stat.Spread {
 	}
 	return stat.Spreads(values)
 }
+
+// Ratio sums up how many times larger a figure is in some runs than in others. Each run is held against the one
+// of the same number alone, which met the machine at about the same time, and only if neither failed.
+func Ratio(runs, bases []*Result, name string) stat.Spread {
+	var values []float64
+	for _, r := range runs {
+		for _, b := range bases {
+			if r.Run != b.Run || r.Failure != "" || b.Failure != "" {
+				continue
+			}
+			if v, base := r.Figures[name], b.Figures[name]; v != 0 && base != 0 {
+				values = append(values, v/base)
+			}
+		}
+	}
+	return stat.Spreads(values)
+}

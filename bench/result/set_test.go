@@ -1,9 +1,11 @@
 package result
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,5 +82,40 @@ func TestEnvironment(t *testing.T) {
 	e := ReadEnvironment(t.Context(), t.TempDir())
 	if e.Go == "" || e.Cores < 1 || e.Commit != "" {
 		t.Errorf("%+v", e)
+	}
+}
+
+// TestRatioIsTakenWithinRuns has a machine that is ten times as slow in the second run.
+func TestRatioIsTakenWithinRuns(t *testing.T) {
+	t.Parallel()
+	var limit, hub []*Result
+	for run, v := range []struct{ limit, hub float64 }{{1, 2}, {10, 11}, {1.5, 1.8}, {0, 5}} {
+		for list, value := range map[*[]*Result]float64{&limit: v.limit, &hub: v.hub} {
+			r := &Result{Run: run + 1}
+			r.Set(RSS, value)
+			*list = append(*list, r)
+		}
+	}
+	slices.Reverse(hub) // their order does not matter
+	if got := Ratio(hub, limit, RSS); got.Runs != 3 || math.Abs(got.Median-1.2) > 1e-9 || got.Min != 1.1 || got.Max != 2 {
+		t.Errorf("%+v", got)
+	}
+	limit[0].Failure = "lost"
+	if got := Ratio(hub, limit, RSS); got.Runs != 2 || got.Max >= 2 {
+		t.Errorf("%+v", got)
+	}
+	if got := Ratio(hub, nil, RSS); got.Runs != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestHubEnded(t *testing.T) {
+	t.Parallel()
+	r := Result{Disconnects: map[string]float64{"stalled": 2, "client": 9, "behind_history": 1, "fault": 0}}
+	if got := r.HubEnded(); got != "behind_history 1, stalled 2" {
+		t.Error(got)
+	}
+	if got := new(Result).HubEnded(); got != "" {
+		t.Error(got)
 	}
 }

@@ -184,7 +184,7 @@ func TestNchanConfig(t *testing.T) {
 			t.Errorf("no %q in %s", want, text)
 		}
 	}
-	for _, mark := range []string{"MODULE", "DIR", "ADDR"} {
+	for _, mark := range []string{"MODULE", "DIR", "ADDR", "WORKERS"} {
 		if strings.Contains(text, mark) {
 			t.Errorf("%s is left", mark)
 		}

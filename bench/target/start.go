@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"hubd/bench/process"
@@ -142,7 +143,7 @@ func StartNchan(ctx context.Context, dir, run string) (t *Target, err error) {
 	if err := await(ctx, "http://"+addr.String()+"/ready", child); err != nil {
 		return nil, errors.Join(err, child.Stop(stopGrace))
 	}
-	pids, err := process.Children(child.PID())
+	pids, err := awaitWorkers(ctx, child)
 	if err != nil {
 		return nil, errors.Join(err, child.Stop(stopGrace))
 	}
@@ -152,11 +153,11 @@ func StartNchan(ctx context.Context, dir, run string) (t *Target, err error) {
 // nchanConfig is an nginx that does nothing but Nchan: two workers for two cores, event streams, and a
 // history as long as the hub's.
 func nchanConfig(module, dir string, addr netip.AddrPort) string {
-	return strings.NewReplacer("MODULE", module, "DIR", dir, "ADDR", addr.String()).Replace(`
+	return strings.NewReplacer("WORKERS", strconv.Itoa(nginxWorkers), "MODULE", module, "DIR", dir, "ADDR", addr.String()).Replace(`
 load_module MODULE;
 user root;
 daemon off;
-worker_processes 2;
+worker_processes WORKERS;
 worker_rlimit_nofile 20000;
 pid DIR/nginx.pid;
 events { worker_connections 19000; }

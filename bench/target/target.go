@@ -36,7 +36,7 @@ type Target struct {
 	Speaker
 	// PIDs are the processes that serve, or none when they are not known.
 	PIDs []int
-	// Metrics is the URL of the hub's metrics, or empty.
+	// Metrics is the URL of the hub's metrics, or empty; its profiles are below the same origin.
 	Metrics string
 
 	child *process.Child
@@ -53,6 +53,22 @@ func (t *Target) Stop() error {
 		err = errors.Join(err, os.RemoveAll(t.dir))
 	}
 	return err
+}
+
+// Local is a target without a server, for what is measured within the load program.
+func Local(name string) *Target { return &Target{Name: name} }
+
+// Profile returns the URL of one of the hub's profiles, taken for so many seconds.
+func (t *Target) Profile(name string, seconds int) string {
+	return fmt.Sprintf("%s/debug/pprof/%s?seconds=%d", strings.TrimSuffix(t.Metrics, "/metrics"), name, seconds)
+}
+
+// Log returns the end of what the server has written, or nothing for one that was not started here.
+func (t *Target) Log() string {
+	if t.child == nil {
+		return ""
+	}
+	return t.child.Output()
 }
 
 // Died is closed when the server has ended by itself; it is nil for one that was not started here.

@@ -26,6 +26,8 @@ const (
 	drainLimit   = 240 * time.Second
 	stallLimit   = 15 * time.Second
 	leaveLimit   = 30 * time.Second
+	// metricsLimit is how long a hub may take to tell why it ended streams.
+	metricsLimit = 5 * time.Second
 	// sampleEvery is the interval of the memory curve.
 	sampleEvery = 200 * time.Millisecond
 )
@@ -59,7 +61,9 @@ func (w *Workload) Run(ctx context.Context, t *target.Target, p result.Params, r
 	if len(t.PIDs) > 0 {
 		sampler = process.NewSampler(sampleEvery, t.PIDs...)
 	}
-	err = errors.Join(w.run(ctx, s), s.close())
+	err = w.run(ctx, s)
+	s.disconnects(ctx) // as long as the streams are open
+	err = errors.Join(err, s.close())
 	if sampler != nil {
 		s.memoryCurve(sampler.Stop())
 	}
@@ -70,6 +74,9 @@ func (w *Workload) Run(ctx context.Context, t *target.Target, p result.Params, r
 	}
 	if err != nil {
 		err = fmt.Errorf("%s against %s: %w", w.Name, t.Name, err)
+		if ended := r.HubEnded(); ended != "" {
+			err = fmt.Errorf("%w; the hub ended streams: %s", err, ended)
+		}
 		r.Failure = err.Error()
 		for _, f := range s.faults.List {
 			r.Faults = append(r.Faults, f.String())
@@ -212,6 +219,18 @@ func (s *session) state(ctx context.Context) error {
 		s.r.Set(result.Heap, heap)
 	}
 	return nil
+}
+
+// disconnects notes how many streams the hub has ended, by reason, where it has metrics and still runs.
+func (s *session) disconnects(ctx context.Context) {
+	if s.target.Metrics == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, metricsLimit)
+	defer cancel()
+	if m, err := process.ReadMetrics(ctx, s.target.Metrics); err == nil {
+		s.r.Disconnects = process.Labelled(m, "hubd_disconnects_total", "reason")
+	}
 }
 
 // runtime reads the hub's goroutines and heap, where it has metrics.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hubd/bench/result"
+	"hubd/bench/target"
 )
 
 // Workload is a load with a name.
@@ -20,6 +21,12 @@ type Workload struct {
 	// Bare and Nchan tell whether the bare loop and Nchan can do it too.
 	Bare  bool
 	Nchan bool
+	// Local names what is measured within the load program, without any server, instead of targets.
+	Local []string
+	// Profiles tells that it reads the hub's profiles, which stand beside its metrics.
+	Profiles bool
+	// Needs says what is missing on this machine, such as a proxy; nil when nothing ever is.
+	Needs func() error
 	// HubFlags are what the hub needs for it besides its defaults.
 	HubFlags []string
 
@@ -59,6 +66,9 @@ func All() []Workload {
 			Name: "fanout-sustained", Title: "Fan-out with a bounded backlog", run: fanout,
 			Default: with(func(p *result.Params) { p.Publishers, p.Window, p.Seconds = 64, 1000, 10 }),
 		}, {
+			Name: "contention", Title: "Waiting on the way from the log to the sockets", Profiles: true, run: contended,
+			Default: with(func(p *result.Params) { p.Publishers, p.Window, p.Seconds = 64, 1000, 5 }),
+		}, {
 			Name: "publish", Title: "Durable publishes without a subscriber", Bare: true, run: publish,
 			Default: with(func(p *result.Params) {
 				p.Streams, p.Publishers, p.Seconds, p.Retention = 0, 256, 10, retention
@@ -93,6 +103,13 @@ func All() []Workload {
 			Default: with(func(p *result.Params) {
 				p.Streams, p.Publishers, p.Rate, p.Seconds, p.Payload, p.SlowShare = 1000, 32, 500, 10, 1024, 0.1
 			}),
+		}, {
+			Name: "tls-proxy", Title: "Streams through a proxy that ends TLS", run: proxied, Needs: target.FindNginx,
+			Default: with(func(p *result.Params) { p.Streams, p.Publishers, p.Rate, p.Seconds = 1000, 1, 10, 10 }),
+		}, {
+			Name: "selector-cache", Title: "Hit rate of the selector cache", run: selectorCache,
+			Local:   []string{lruName, equalLRUName, selectorCacheName},
+			Default: result.Params{Count: 300_000, CacheBytes: 8 << 20},
 		},
 	}
 }

@@ -30,6 +30,26 @@ func at(t *testing.T, addr netip.AddrPort) *target.Target {
 	return hub
 }
 
+// watched returns a target that has metrics and profiles: the fake hub's pages.
+func watched(t *testing.T, hub *fakehub.Hub) *target.Target {
+	t.Helper()
+	target := at(t, hub.Start(t))
+	target.Metrics = "http://" + target.Addr.String() + "/metrics"
+	return target
+}
+
+// named returns a workload.
+func named(t *testing.T, name string) Workload {
+	t.Helper()
+	for _, w := range All() {
+		if w.Name == name {
+			return w
+		}
+	}
+	t.Fatalf("there is no workload %s", name)
+	return Workload{}
+}
+
 // tiny scales a workload down to what a test has time for.
 func tiny(w *Workload) result.Params {
 	p := w.Default
@@ -63,17 +83,21 @@ func figures(name string) []string {
 		"growth":           {result.LatencyP99},
 		"churn":            {result.Deliveries, result.Reconnects},
 		"slow":             {result.Deliveries, result.SlowLatencyP99},
+		"tls-proxy":        {result.LatencyP99, result.Deliveries, result.ProxyPerDelivery, result.ProxyRSS},
 	}[name]
 }
 
 func TestWorkloadsPassOnAHubThatIsRight(t *testing.T) {
 	t.Parallel()
 	for _, w := range All() {
-		if w.Name == "private" {
-			continue // the fake hub has no grants
+		if w.Name == "private" || w.Profiles || len(w.Local) > 0 {
+			continue // the fake hub has no grants, and no profiles unless it is given some
 		}
 		t.Run(w.Name, func(t *testing.T) {
 			t.Parallel()
+			if w.Needs != nil && w.Needs() != nil {
+				t.Skip(w.Needs())
+			}
 			r, err := w.Run(t.Context(), at(t, new(fakehub.Hub).Start(t)), tiny(&w), 1)
 			if err != nil || r.Failure != "" {
 				t.Fatal(err)
@@ -95,8 +119,14 @@ func TestWorkloadsFailOnAHubThatIsWrong(t *testing.T) {
 		case "idle", "connect", "publish", "private", "churn":
 			continue // nothing is delivered, or not to a stream that is known beforehand
 		}
+		if w.Profiles || len(w.Local) > 0 {
+			continue
+		}
 		t.Run(w.Name, func(t *testing.T) {
 			t.Parallel()
+			if w.Needs != nil && w.Needs() != nil {
+				t.Skip(w.Needs())
+			}
 			turns := 0
 			hub := &fakehub.Hub{Tamper: func(stream int, frames []string) []string {
 				if stream != 0 {
@@ -122,28 +152,35 @@ func TestWorkloadsFailOnAHubThatIsWrong(t *testing.T) {
 // TestALeakIsFound runs private updates on the fake hub, which sends them to everyone.
 func TestALeakIsFound(t *testing.T) {
 	t.Parallel()
-	for _, w := range All() {
-		if w.Name != "private" {
-			continue
-		}
-		_, err := w.Run(t.Context(), at(t, new(fakehub.Hub).Start(t)), tiny(&w), 1)
-		if !errors.Is(err, ledger.ErrFault) || !strings.Contains(err.Error(), "an update for group") {
-			t.Errorf("%v", err)
-		}
+	w := named(t, "private")
+	_, err := w.Run(t.Context(), at(t, new(fakehub.Hub).Start(t)), tiny(&w), 1)
+	if !errors.Is(err, ledger.ErrFault) || !strings.Contains(err.Error(), "an update for group") {
+		t.Errorf("%v", err)
 	}
 }
 
 func TestAnInterruptEndsARun(t *testing.T) {
 	t.Parallel()
-	for _, w := range All() {
-		if w.Name != "fanout-paced" {
-			continue
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if _, err := w.Run(ctx, at(t, new(fakehub.Hub).Start(t)), tiny(&w), 1); !errors.Is(err, context.Canceled) {
-			t.Errorf("%v", err)
-		}
+	w := named(t, "fanout-paced")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.Run(ctx, at(t, new(fakehub.Hub).Start(t)), tiny(&w), 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestAFailureSaysWhyStreamsEnded has a hub that ends streams, which is a fault, and counts its reasons.
+func TestAFailureSaysWhyStreamsEnded(t *testing.T) {
+	t.Parallel()
+	hub := &fakehub.Hub{Cut: 3, Pages: map[string][]byte{"/metrics": []byte(
+		"hubd_disconnects_total{reason=\"behind_history\"} 2\nhubd_disconnects_total{reason=\"client\"} 7\n")}}
+	w := named(t, "fanout-paced")
+	r, err := w.Run(t.Context(), watched(t, hub), tiny(&w), 1)
+	if !errors.Is(err, ledger.ErrFault) || !strings.Contains(r.Failure, "the hub ended streams: behind_history 2") {
+		t.Errorf("%v", err)
+	}
+	if r.Disconnects["client"] != 7 || strings.Contains(r.Failure, "client") {
+		t.Errorf("%v: %s", r.Disconnects, r.Failure)
 	}
 }
 
@@ -151,7 +188,7 @@ func TestQuickIsSmaller(t *testing.T) {
 	t.Parallel()
 	for _, w := range All() {
 		p := Quick(w.Default)
-		if p.Streams > 1000 || p.Seconds > 2 || p.Settle > 1 || p.Count > 20_000 {
+		if p.Streams > 1000 || p.Seconds > 2 || p.Settle > 1 || p.Count > 20_000 && len(w.Local) == 0 {
 			t.Errorf("%s: %+v", w.Name, p)
 		}
 		if w.Default.Publishers > 0 && p.Publishers == 0 || w.Default.Topics > 0 && p.Topics == 0 {
