@@ -32,6 +32,24 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
+// BenchmarkVerifyHeader is what a publish pays for its token, which all connections know (cached) or which its
+// connection presented last (memo).
+func BenchmarkVerifyHeader(b *testing.B) {
+	key := newSecret(b)
+	v := newVerifier(b, key, func(o *Options) { o.CacheTokens = 0 })
+	header := []byte("Bearer " + sign(b, key, classicHeader(key), classicClaims()))
+	for name, memo := range map[string]*Memo{"cached": nil, "memo": {}} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := v.VerifyHeader(memo, RolePublisher, header, testAudience); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkVerifyParallel is the hot path from all processors at once.
 func BenchmarkVerifyParallel(b *testing.B) {
 	key := newSecret(b)

@@ -24,7 +24,9 @@
 // leave the selector out would alter what the issuer granted ("Authorization Details").
 //
 // Grants of valid tokens are remembered, bounded, until they expire or make room. The cache holds
-// digests of tokens, not tokens. Errors hold neither tokens nor keys; all that they quote of a token is
+// digests of tokens, not tokens; a Memo, which belongs to one connection, holds the last header that came over
+// it. What either remembers counts only for the role, the audience and the generation of the keys that it was
+// verified for. Errors hold neither tokens nor keys; all that they quote of a token is
 // a selector that cannot be compiled, once the signature has been verified. So they are fit for a
 // log at the debug level. They say why a token was refused, so they are not fit for its bearer
 // ("Error Responses").

@@ -115,15 +115,26 @@ func (v *Verifier) Close() {
 // had. Verify waits for a fetch under way, 3 s at most, where it takes the set to decide: none has
 // been fetched yet, or the token names a key that is unknown.
 func (v *Verifier) Verify(role Role, token, audience string) (*Grant, error) {
+	// Ahead of the keys: if they change meanwhile, what is remembered is not found again.
+	return v.verify(role, token, v.effective(audience), v.generation.Load())
+}
+
+// effective returns the audience that counts: the one that the options fix, or that of the request.
+func (v *Verifier) effective(audience string) string {
+	if v.audience != "" {
+		return v.audience
+	}
+	return audience
+}
+
+// verify is Verify for the audience that counts. The grant is remembered for the generation, which was read
+// before the keys are.
+func (v *Verifier) verify(role Role, token, audience string, generation uint64) (*Grant, error) {
 	if len(token) > v.limits.TokenBytes {
 		return nil, fmt.Errorf("%w: longer than %d bytes", ErrInvalidToken, v.limits.TokenBytes)
 	}
-	if v.audience != "" {
-		audience = v.audience
-	}
 	now := v.now()
-	// Ahead of the keys: if they change meanwhile, what is remembered is not found again.
-	id := digest(role, v.generation.Load(), audience, token)
+	id := digest(role, generation, audience, token)
 	if grant := v.cache.get(id, now); grant != nil {
 		return grant, nil
 	}

@@ -21,6 +21,8 @@ type batcher struct {
 	requests []*request
 	events   []*mercure.Event
 	bytes    int
+
+	answered int // requests that the last append answered
 }
 
 // add gathers a request. It appends what is gathered if the request is the last there is for now, or
@@ -39,6 +41,9 @@ func (b *batcher) add(r *request, last bool) {
 		b.flush()
 	}
 }
+
+// expectsMore tells whether the batch, with one request more, is smaller than the last.
+func (b *batcher) expectsMore() bool { return len(b.requests)+1 < b.answered }
 
 // flush appends what is gathered and answers everyone.
 func (b *batcher) flush() {
@@ -59,6 +64,7 @@ func (b *batcher) flush() {
 	if err == nil && len(b.events) > 0 {
 		b.observer.Commit(b.now().Sub(start), len(b.events))
 	}
+	b.answered = len(b.requests)
 	clear(b.requests)
 	clear(b.events)
 	b.requests, b.events, b.bytes = b.requests[:0], b.events[:0], 0

@@ -3,6 +3,7 @@ package persistence
 import (
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -243,4 +244,50 @@ func TestCredits(t *testing.T) {
 	c.close()
 	step("after close", c.take(1), ErrStopped)
 	c.close()
+}
+
+// The writer lets others run before it commits less than it committed last, and only then: a publisher that
+// is alone is not held up, and what came meanwhile is in the same batch.
+func TestWriterLetsPublishersCatchUp(t *testing.T) {
+	t.Parallel()
+	b := newBatcherTest()
+	var sent atomic.Int64
+	var mailbox []*request
+	send := func(n int) {
+		for range n {
+			mailbox = append(mailbox, newRequest(1))
+			sent.Add(1)
+		}
+	}
+	yields, ready := 0, 0 // ready publishers send when they may run
+	w := &writer{batcher: b.batcher, sent: &sent, yield: func() {
+		yields++
+		send(ready)
+		ready = 0
+	}}
+	for i, step := range []struct {
+		send, ready int // who has sent, and who could
+		yields      int
+		batches     []int
+	}{
+		{1, 3, 0, []int{1}},    // nobody was answered before
+		{1, 3, 0, []int{1}},    // one was answered, and it is back
+		{3, 0, 0, []int{3}},    // they sent together
+		{1, 2, 1, []int{3}},    // two that were answered follow
+		{3, 1, 0, []int{3}},    // all that were answered are back
+		{1, 0, 1, []int{1}},    // the others do not come, and nobody waits for them
+		{1, 3, 0, []int{1}},    // alone again
+		{4, 1, 0, []int{4}},    // a full batch
+		{2, 5, 2, []int{4, 3}}, // more than fit; the rest is less than the batch before it
+	} {
+		yields, ready, b.log.batches = 0, step.ready, nil
+		for send(step.send); len(mailbox) > 0; {
+			r := mailbox[0]
+			mailbox = mailbox[1:]
+			w.take(r)
+		}
+		if yields != step.yields || !slices.Equal(b.log.batches, step.batches) {
+			t.Errorf("step %d: %d yields and batches %v, want %d and %v", i, yields, b.log.batches, step.yields, step.batches)
+		}
+	}
 }

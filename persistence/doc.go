@@ -6,8 +6,9 @@
 //   - Store is what publishers call. It bounds what may wait (credits), hands each event to the
 //     persistence actor and blocks until the event is committed or refused.
 //   - The persistence actor is the only caller of Log.Append. It gathers what waits in its mailbox
-//     into one batch, which is one transaction of the back end, and answers every publisher. The
-//     transitions are those of batcher, which a test drives without an actor system.
+//     into one batch, which is one transaction of the back end, and answers every publisher. It does
+//     not linger; it only lets those publishers go first that can run already. The transitions are
+//     those of batcher, which a test drives without an actor system.
 //   - Log is a back end. The sub-packages memory and bolt implement it here; logtest holds the one
 //     suite that each of them passes.
 //   - Feed is what back ends share: the extent of the log, a Ring of the newest events and the tails

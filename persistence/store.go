@@ -3,6 +3,7 @@ package persistence
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -128,6 +129,7 @@ func NewStore(o Options) (*Store, error) {
 			probed: func() { s.credits.give(0) },
 		},
 		sent:    &s.sent,
+		yield:   runtime.Gosched,
 		stopped: s.stopped,
 	}
 	props := actor.PropsFromProducer(func() actor.Actor { return w },

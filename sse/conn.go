@@ -3,6 +3,7 @@ package sse
 import (
 	"errors"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 )
@@ -21,6 +22,8 @@ type conn struct {
 	// refused says that the connection is over a limit: its first request is answered 429.
 	refused  bool
 	detached bool
+	// publisher is set by the first publish.
+	publisher *publisher
 	// fd is the socket of a detached connection, and slot its place with the poller.
 	fd   int
 	slot slot
@@ -54,14 +57,6 @@ func (c *conn) SetDeadline(t time.Time) error {
 	return c.TCPConn.SetDeadline(t)
 }
 
-// SetWriteDeadline is like SetDeadline.
-func (c *conn) SetWriteDeadline(t time.Time) error {
-	if c.detached {
-		return nil
-	}
-	return c.TCPConn.SetWriteDeadline(t)
-}
-
 func (c *conn) finish() error {
 	if !c.closed.CompareAndSwap(false, true) {
 		return nil
@@ -69,7 +64,7 @@ func (c *conn) finish() error {
 	if !c.refused {
 		c.server.connections.leave(c.address)
 	}
-	return c.TCPConn.Close()
+	return c.closeSocket()
 }
 
 // listener accepts connections and marks those over the limits. They are refused by an answer to their
@@ -90,6 +85,10 @@ func (l *listener) Close() error {
 // Accept implements net.Listener.
 func (l *listener) Accept() (net.Conn, error) {
 	tcp, err := l.AcceptTCP()
+	for errors.Is(err, os.ErrDeadlineExceeded) { // paused
+		<-l.server.intake.opened()
+		tcp, err = l.AcceptTCP()
+	}
 	if err != nil {
 		return nil, err
 	}

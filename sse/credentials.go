@@ -11,71 +11,78 @@ import (
 	"hubd/auth"
 )
 
-// credential is a token as a request presents it.
-type credential struct {
-	token string
-	// ambient says that the browser attached it by itself, as a cookie.
-	ambient bool
-	// inURL says that it came in the query, as only 0.x allows.
-	inURL bool
-}
-
-// credential finds the request's token: the Authorization header, then in 0.x the query parameter
-// "authorization", then the cookie. A header that is present decides, even if it is malformed
-// ("Presenting the Access Token"; 0.x "Authorization"). Errors wrap auth.ErrMalformed.
-func (s *Server) credential(ctx *fasthttp.RequestCtx) (c credential, present bool, err error) {
+// verify finds the request's token and verifies it: the Authorization header, then in 0.x the query
+// parameter "authorization", then the cookie. A header that is present decides, even if it is malformed
+// ("Presenting the Access Token"; 0.x "Authorization"). Without a token the grant is nil and so is the
+// error. ambient says that the browser attached the token by itself, as a cookie. Errors wrap those of
+// package auth.
+func (s *Server) verify(ctx *fasthttp.RequestCtx, role auth.Role) (g *auth.Grant, ambient bool, err error) {
+	remembered := memo(ctx, role)
 	headers := ctx.Request.Header.PeekAll(fasthttp.HeaderAuthorization)
 	if len(headers) > 1 {
-		return c, true, auth.ErrMalformed
+		return nil, false, auth.ErrMalformed
 	}
 	if len(headers) == 1 {
-		token, present, err := auth.BearerToken(string(headers[0]))
+		g, present, err := s.o.Verifier.VerifyHeader(remembered, role, headers[0], s.audience(ctx))
 		if present || err != nil {
-			return credential{token: token}, true, err
+			return g, false, err
 		}
 	}
 	if s.o.Protocol.Allows(auth.V0) {
 		if token := ctx.QueryArgs().Peek("authorization"); len(token) > 0 {
-			return credential{token: string(token), inURL: true}, true, nil
+			g, err = s.o.Verifier.Verify(role, string(token), s.audience(ctx))
+			if err == nil && g.Dialect == auth.V1 {
+				return nil, false, errInURL
+			}
+			return g, false, err
 		}
 	}
 	for _, name := range s.o.Cookies {
 		if token := ctx.Request.Header.Cookie(name); len(token) > 0 {
-			return credential{token: string(token), ambient: true}, true, nil
+			g, err = s.o.Verifier.Verify(role, string(token), s.audience(ctx))
+			return g, true, err
 		}
 	}
-	return c, false, nil
+	return nil, false, nil
+}
+
+// memo returns the memo of the request's connection. A publisher sends many requests over one connection; a
+// stream is one request, and its connection keeps nothing of those before.
+func memo(ctx *fasthttp.RequestCtx, role auth.Role) *auth.Memo {
+	c, ok := ctx.Conn().(*conn)
+	switch {
+	case !ok:
+		return nil
+	case role != auth.RolePublisher:
+		c.publisher = nil
+		return nil
+	case c.publisher == nil:
+		c.publisher = new(publisher)
+	}
+	return &c.publisher.memo
 }
 
 // authorise verifies the request's token for the role. Without a token the grant is nil. When it
 // returns false, the request has been answered.
-func (s *Server) authorise(ctx *fasthttp.RequestCtx, role auth.Role) (g *auth.Grant, c credential, ok bool) {
-	c, present, err := s.credential(ctx)
-	if err != nil {
+func (s *Server) authorise(ctx *fasthttp.RequestCtx, role auth.Role) (g *auth.Grant, ambient, ok bool) {
+	g, ambient, err := s.verify(ctx, role)
+	if err == nil {
+		return g, ambient, true
+	}
+	switch {
+	case errors.Is(err, auth.ErrMalformed):
 		s.challenge(ctx, fasthttp.StatusBadRequest, "invalid_request", "Authorization header is not Bearer and a token")
-		return nil, c, false
-	}
-	if !present {
-		return nil, c, true
-	}
-	g, err = s.o.Verifier.Verify(role, c.token, s.audience(ctx))
-	if err == nil && c.inURL && g.Dialect == auth.V1 {
-		err = errInURL
-	}
-	if errors.Is(err, auth.ErrKeysUnavailable) {
+	case errors.Is(err, auth.ErrKeysUnavailable):
 		// The token may well be valid: a client that were told otherwise would throw it away.
 		s.o.Logger.Warn("token not verified", slog.Any("error", err))
 		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, "5")
 		fail(ctx, fasthttp.StatusServiceUnavailable, "the keys to verify tokens with cannot be had now; try again")
-		return nil, c, false
-	}
-	if err != nil {
+	default:
 		// Why is for the operator; the client is not told.
 		s.o.Logger.Debug("token refused", slog.Any("error", err))
 		s.challenge(ctx, fasthttp.StatusUnauthorized, "invalid_token", "token is not valid for this hub")
-		return nil, c, false
 	}
-	return g, c, true
+	return nil, false, false
 }
 
 var errInURL = errors.New("a 1.0 token came in the query, where 1.0 takes none")

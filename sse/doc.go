@@ -8,5 +8,7 @@
 // Goroutines: fasthttp's, one for each connection that is not a stream, and the poller's. Server.Stop
 // joins them.
 //
-// Tokens are read from headers, cookies and, in 0.x, the query; none is ever logged or echoed.
+// Tokens are read from headers, cookies and, in 0.x, the query; none is ever logged or echoed. A connection that
+// publishes keeps its last Authorization header, to know it again (auth.Memo); the timeouts of its requests are
+// exact to a second.
 package sse

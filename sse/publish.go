@@ -25,7 +25,7 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		unavailable(ctx, err)
 		return
 	}
-	grant, c, ok := s.authorise(ctx, auth.RolePublisher)
+	grant, ambient, ok := s.authorise(ctx, auth.RolePublisher)
 	if !ok {
 		return
 	}
@@ -33,7 +33,7 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		s.challenge(ctx, fasthttp.StatusUnauthorized, "", "publishing takes a token")
 		return
 	}
-	if c.ambient && !s.sameSite(ctx) {
+	if ambient && !s.sameSite(ctx) {
 		fail(ctx, fasthttp.StatusForbidden, "publishing with a cookie takes an Origin or Referer that the hub trusts (--publish-origins)")
 		return
 	}
@@ -46,22 +46,25 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		fail(ctx, fasthttp.StatusBadRequest, err.Error())
 		return
 	}
-	// Whatever the token grants ("Publication").
-	if i := slices.IndexFunc(update.Topics, s.o.Reserved); i >= 0 {
-		fail(ctx, fasthttp.StatusBadRequest, fmt.Sprintf("%s: %q", actors.ErrReserved, update.Topics[i]))
-		return
-	}
 	if !grant.Publish.MatchAll(update.Topics) {
+		// A reserved topic is refused as such whatever the token grants ("Publication"). The hub looks for one in
+		// what is granted, so that it takes only one look.
+		if i := slices.IndexFunc(update.Topics, s.o.Reserved); i >= 0 {
+			fail(ctx, fasthttp.StatusBadRequest, fmt.Sprintf("%s: %q", actors.ErrReserved, update.Topics[i]))
+			return
+		}
 		s.challenge(ctx, fasthttp.StatusForbidden, "insufficient_scope", "token does not grant publishing to every topic of the update")
 		return
 	}
 	id, err := s.o.Hub.Publish(update)
 	switch {
 	case err == nil:
-		ctx.SetContentType(plain)
-		// The token may be in the URL (0.x "URI Query Parameter").
-		ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "private, no-store")
+		// The content type is left to fasthttp, whose default is plain too. The token may be in the URL, so nobody may
+		// keep the answer (0.x "URI Query Parameter").
+		ctx.Response.Header.SetCanonical([]byte(fasthttp.HeaderCacheControl), []byte("private, no-store"))
 		ctx.SetBodyString(id)
+	case errors.Is(err, actors.ErrReserved):
+		fail(ctx, fasthttp.StatusBadRequest, err.Error())
 	default:
 		// Why is for the operator: it may name files.
 		s.o.Logger.Debug("update not stored", slog.Any("error", err))
@@ -69,36 +72,12 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// update reads the form. Unknown fields are ignored; of a field that has one value, the first counts.
+// update reads the update that the request brings. The body is spent.
 func (s *Server) update(ctx *fasthttp.RequestCtx) (*mercure.Update, error) {
 	if mediaType, _, _ := bytes.Cut(ctx.Request.Header.ContentType(), []byte(";")); !bytes.EqualFold(bytes.TrimSpace(mediaType), []byte(form)) {
 		return nil, fmt.Errorf("content type is not %s", form)
 	}
-	// The case of a media type does not matter (RFC 9110, section 8.3.1), but fasthttp compares it as it is.
-	ctx.Request.Header.SetContentType(form)
-	u := new(mercure.Update)
-	once := func(field *string, seen *bool, value []byte) {
-		if !*seen {
-			*field, *seen = string(value), true
-		}
-	}
-	var data, id, kind, retry bool
-	for key, value := range ctx.PostArgs().All() {
-		switch string(key) {
-		case "topic":
-			u.Topics = append(u.Topics, string(value))
-		case "data":
-			once(&u.Data, &data, value)
-		case "id":
-			once(&u.ID, &id, value)
-		case "type":
-			once(&u.Type, &kind, value)
-		case "retry":
-			once(&u.Retry, &retry, value)
-		case "private":
-			u.Private = true
-		}
-	}
+	u := readUpdate(ctx.PostBody())
 	if s.o.MaxTopics > 0 && len(u.Topics) > s.o.MaxTopics {
 		return nil, fmt.Errorf(`%w: more than %d "topic" fields`, errTooMuch, s.o.MaxTopics)
 	}

@@ -21,7 +21,11 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 			fail(ctx, fasthttp.StatusInternalServerError, "internal error")
 		}
 	}()
-	ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
+	ctx.Response.Header.SetCanonical([]byte("X-Content-Type-Options"), []byte("nosniff"))
+	if s.stopping.Load() {
+		// The next request is made on a connection that the hub's successor accepts.
+		ctx.SetConnectionClose()
+	}
 	if c, ok := ctx.Conn().(*conn); ok && c.refused {
 		ctx.SetConnectionClose()
 		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, "5")

@@ -3,6 +3,7 @@ package sse
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -39,6 +40,8 @@ type Hub interface {
 // Verifier validates tokens. auth.Verifier is one.
 type Verifier interface {
 	Verify(role auth.Role, token, audience string) (*auth.Grant, error)
+	// VerifyHeader takes the value of the Authorization header and what its connection remembers, or nil.
+	VerifyHeader(m *auth.Memo, role auth.Role, header []byte, audience string) (g *auth.Grant, present bool, err error)
 }
 
 // Observer is told how publishes went.
@@ -112,6 +115,7 @@ type Server struct {
 	publishers  origins
 
 	stopping atomic.Bool
+	intake   intake
 
 	// mu guards the two below.
 	mu      sync.Mutex
@@ -190,7 +194,30 @@ func (s *Server) Connections() int { return s.connections.count() }
 func (s *Server) Refuse() {
 	s.stopping.Store(true)
 	_ = s.o.Listener.Close()
+	s.intake.open()
 }
+
+// Pause leaves connections that come from now on in the listening socket, where they wait until Resume, or for
+// another process that shares the socket. Requests on connections that are open are served.
+func (s *Server) Pause() error {
+	s.intake.close()
+	if err := s.o.Listener.SetDeadline(time.Unix(1, 0)); err != nil {
+		return fmt.Errorf("pausing the listener: %w", err)
+	}
+	return nil
+}
+
+// Resume accepts connections again after Pause.
+func (s *Server) Resume() error {
+	if err := s.o.Listener.SetDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("resuming the listener: %w", err)
+	}
+	s.intake.open()
+	return nil
+}
+
+// Listener is the listening socket.
+func (s *Server) Listener() *net.TCPListener { return s.o.Listener }
 
 // Stop lets requests under way finish until ctx ends and joins the server's goroutines. Streams
 // belong to the hub and must have ended before. Idempotent, and legal before Start.
