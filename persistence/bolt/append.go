@@ -25,7 +25,7 @@ const (
 // scratchMost is the largest memory for a batch's records that is kept for the next batch.
 const scratchMost = 4 << 20
 
-var errBroken = errors.New("the store broke while it was written to; restart the hub")
+var errBroken = fmt.Errorf("%w: it broke while it was used; restart the hub", persistence.ErrCorrupt)
 
 // Append implements persistence.Log.
 func (l *Log) Append(batch []*mercure.Event) (uint64, error) {
@@ -87,6 +87,7 @@ func (l *Log) commit(batch []*mercure.Event, now time.Time) error {
 		return err
 	}
 	l.state, l.purged = next, purged
+	l.note(batch)
 	if wrote {
 		// A reader looks at recent first: it finds a pair there or, from here on, in the run.
 		l.runs.Store(true)
@@ -95,6 +96,14 @@ func (l *Log) commit(batch []*mercure.Event, now time.Time) error {
 		l.recent.Store(&pairs)
 	}
 	return nil
+}
+
+// note takes stored events into account for the age of those before them.
+func (l *Log) note(stored []*mercure.Event) {
+	for _, e := range stored {
+		l.setbacks.Note(e.Position, e.Time)
+	}
+	l.setbacks.Forget(l.state.before)
 }
 
 // put stores the records of the batch.
@@ -130,18 +139,24 @@ func (l *Log) retain(events *bbolt.Bucket, next *state, now time.Time) error {
 	if l.retention.MaxAge == 0 && !l.retention.Exceeded(next.head-next.before, next.size, 0) {
 		return nil
 	}
+	expired := l.setbacks.Expired(now, l.retention.MaxAge)
 	c := events.Cursor()
 	for key, value := c.Seek(positionKey(next.before + 1)); key != nil; key, value = c.Next() {
-		r, err := parseRecord(value)
+		r, err := parseRecord(next.before+1, value)
 		if err != nil {
-			return fmt.Errorf("record %d: %w", next.before+1, err)
+			// Its age cannot be known, and it must not keep what comes after it from going. Nobody can
+			// read it anyway.
+			l.damage.report(next.before+1, err)
+			next.before++
+			continue
 		}
-		if !l.retention.Exceeded(next.head-next.before, next.size, now.Sub(r.time)) {
+		if next.before >= expired && !l.retention.Exceeded(next.head-next.before, next.size, now.Sub(r.time)) {
 			break
 		}
 		next.size -= min(next.size, r.size())
 		next.before++
 	}
+	l.damage.forget(next.before)
 	return nil
 }
 
@@ -196,7 +211,7 @@ func (l *Log) index(ids *bbolt.Bucket, batch []*mercure.Event, pairs []pair, nex
 // write runs fn in a write transaction. A panic of bbolt in it, which means a damaged file, leaves
 // locks behind that nobody can release; nothing is written from then on.
 func (l *Log) write(fn func(*bbolt.Tx) error) (err error) {
-	if l.broken.Load() {
+	if l.broken.Load() || l.unreadable.Load() {
 		return errBroken
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -207,6 +222,19 @@ func (l *Log) write(fn func(*bbolt.Tx) error) (err error) {
 		}
 	}()
 	return l.update(fn)
+}
+
+// transact is what db.Update does, except that nothing is rolled back after a panic: bbolt would look for
+// the free pages then, in a file that is damaged and on a goroutine where nobody can catch what comes of it.
+func (l *Log) transact(fn func(*bbolt.Tx) error) error {
+	tx, err := l.db.Begin(true)
+	if err != nil {
+		return err
+	}
+	if err := fn(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
 }
 
 // settle finds out, before the next update, what became of one that failed.
@@ -232,13 +260,14 @@ func (l *Log) settle() error {
 		if err = l.loadState(tx); err != nil {
 			return err
 		}
-		stored, err = readEvents(bucket(tx, eventsBucket), max(known, l.state.before)+1, l.state.head, math.MaxInt)
+		stored, _, err = l.readEvents(bucket(tx, eventsBucket), max(known, l.state.before)+1, l.state.head, math.MaxInt)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("after a failed append: %w", err)
 	}
 	l.suspect = false
+	l.note(stored)
 	l.feed.Publish(stored, l.state.extent())
 	l.feed.Wake()
 	return nil

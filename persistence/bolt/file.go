@@ -23,14 +23,18 @@ import (
 // wrap persistence.ErrNotHubStore, ErrCorrupt, or ErrHeld if another process has the store open, which
 // for a running hub is as it should be.
 func Check(path string) error {
-	fresh, err := examineFile(path)
-	if err == nil && !fresh {
-		err = examineContent(path, DefaultLockTimeout, false)
-	}
-	if err != nil {
-		return fmt.Errorf("check bolt store %s: %w", path, err)
+	if _, err := examine(path, DefaultLockTimeout, false); err != nil {
+		return fmt.Errorf("check bolt store %s: %w", path, advised(err, path))
 	}
 	return nil
+}
+
+// advised adds to an error about the content of a file what there is to do.
+func advised(err error, path string) error {
+	if !errors.Is(err, persistence.ErrCorrupt) {
+		return err
+	}
+	return fmt.Errorf("%w; restore it from a backup, or see what is wrong with \"hubd store verify %s\" and save what can be read with \"hubd store export %s\"", err, path, path)
 }
 
 // examineFile looks at the file without bbolt, which would map a truncated file and die of it, or lay
@@ -58,25 +62,33 @@ func examineFile(path string) (fresh bool, err error) {
 		return false, err
 	}
 	defer f.Close()
+	_, err = sizedMeta(f)
+	return false, err
+}
+
+// sizedMeta returns the meta page of a file that is as long as it says.
+func sizedMeta(f *os.File) (boltMeta, error) {
 	m, err := readMeta(f)
 	if err != nil {
-		return false, err
+		return m, err
 	}
 	// The size after the meta page: a writer grows the file before it says so.
-	if info, err = f.Stat(); err != nil {
-		return false, err
+	info, err := f.Stat()
+	if err != nil {
+		return m, err
 	}
 	if want := m.pages * uint64(m.pageSize); uint64(info.Size()) < want {
-		return false, fmt.Errorf("%w: the file has %d bytes of %d, it was cut off; restore it from a backup",
-			persistence.ErrCorrupt, info.Size(), want)
+		return m, fmt.Errorf("%w: the file has %d bytes of %d, it was cut off", persistence.ErrCorrupt, info.Size(), want)
 	}
-	return false, nil
+	return m, nil
 }
 
 // boltMeta is what a valid meta page of bbolt says. The layout has not changed since bbolt's version
 // 2 of 2014: a page header of 16 bytes, then the fields in the machine's byte order.
 type boltMeta struct {
 	pageSize uint32
+	root     uint64 // page of the bucket of buckets
+	freelist uint64 // page of the list of free pages, or noFreelist
 	pages    uint64 // the file's pages in use are below this number
 	txid     uint64
 }
@@ -99,7 +111,10 @@ func parseMeta(page []byte) (m boltMeta, ok bool) {
 	if order.Uint32(b) != boltMagic || order.Uint32(b[4:]) != boltVersion || order.Uint64(b[metaSum:]) != sum.Sum64() {
 		return m, false
 	}
-	m = boltMeta{pageSize: order.Uint32(b[8:]), pages: order.Uint64(b[40:]), txid: order.Uint64(b[48:])}
+	m = boltMeta{
+		pageSize: order.Uint32(b[8:]), root: order.Uint64(b[16:]), freelist: order.Uint64(b[32:]),
+		pages: order.Uint64(b[40:]), txid: order.Uint64(b[48:]),
+	}
 	return m, m.pageSize >= 512 && m.pages < 1<<40
 }
 
@@ -126,79 +141,69 @@ func readMeta(f io.ReaderAt) (boltMeta, error) {
 		try(size)
 	}
 	if !found {
-		return best, fmt.Errorf("%w: it is not a bbolt file", persistence.ErrNotHubStore)
+		return best, fmt.Errorf("%w: it is not a bbolt file; choose another path, or if it was a store, save what can be read with \"hubd store export\"", persistence.ErrNotHubStore)
 	}
 	return best, nil
 }
 
-// examineContent opens the file read-only and tells whether it is a store of ours. With walk it also
-// visits every record, here, where a panic about a broken page can be caught: bbolt reads all pages
-// when it opens a file for writing, but on a goroutine of its own.
-func examineContent(path string, lockTimeout time.Duration, walk bool) (err error) {
-	db, err := bbolt.Open(path, fileMode, &bbolt.Options{ReadOnly: true, Timeout: lockTimeout})
-	if err != nil {
-		return openError(path, err)
+// examine looks at a file and changes nothing. With all it visits every page and every record; without,
+// it tells only whether the file is a store of ours.
+func examine(path string, lockTimeout time.Duration, all bool) (contents, error) {
+	fresh, err := examineFile(path)
+	if err != nil || fresh {
+		return contents{fresh: fresh}, err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	return guarded(func() error {
-		return db.View(func(tx *bbolt.Tx) error {
-			fresh, err := checkFormat(tx)
-			if err != nil || fresh || !walk {
-				return err
-			}
-			return walkRecords(tx)
-		})
+	var c contents
+	err = shared(path, lockTimeout, func(_ *bbolt.DB, f *os.File) error {
+		m, err := sizedMeta(f)
+		if err != nil {
+			return err
+		}
+		if !all {
+			_, _, _, err = newTree(f, m).loadHeader()
+			return err
+		}
+		if err = warm(f); err != nil {
+			return err
+		}
+		c, err = inspect(f, m)
+		return err
 	})
+	return c, err
 }
 
-// walkRecords visits every page of the buckets and checks that the records follow one another up to
-// the head.
-func walkRecords(tx *bbolt.Tx) error {
-	s, err := loadState(tx)
+// shared runs fn while no process can write to the file. bbolt lends its lock; what its database shows is
+// to be believed only once the pages were found to be sound.
+func shared(path string, lockTimeout time.Duration, fn func(*bbolt.DB, *os.File) error) (err error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	runs := bucket(tx, idsBucket).Cursor()
-	for key, _ := runs.First(); key != nil; key, _ = runs.Next() {
-		if _, err := keyPosition(key); err != nil {
-			return err
-		}
+	defer f.Close()
+	var db *bbolt.DB
+	err = guarded(func() (err error) {
+		db, err = bbolt.Open(path, fileMode, &bbolt.Options{ReadOnly: true, Timeout: lockTimeout})
+		return openError(path, err)
+	})
+	if err != nil {
+		return err
 	}
-	c := bucket(tx, eventsBucket).Cursor()
-	key, value := c.First()
-	previous := s.before
-	if key != nil {
-		first, err := keyPosition(key)
-		if err != nil {
-			return err
-		}
-		if first > s.before+1 || first == 0 {
-			return fmt.Errorf("%w: the records begin at position %d, the history after %d", persistence.ErrCorrupt, first, s.before)
-		}
-		previous = first - 1
-	}
-	for ; key != nil; key, value = c.Next() {
-		position, err := keyPosition(key)
-		if err != nil {
-			return err
-		}
-		if position != previous+1 {
-			return fmt.Errorf("%w: record %d follows record %d", persistence.ErrCorrupt, position, previous)
-		}
-		if _, err := parseRecord(value); err != nil {
-			return fmt.Errorf("record %d: %w", position, err)
-		}
-		previous = position
-	}
-	if previous != s.head {
-		return fmt.Errorf("%w: the records end at position %d, the history at %d", persistence.ErrCorrupt, previous, s.head)
-	}
-	return nil
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return fn(db, f)
 }
 
-// openFile opens the file for writing. If bbolt finds a fault that examineContent has not, it panics
-// and the file stays locked until the process ends.
+// errReplaced tells that the path has got another file than the one that was opened. It passes with time,
+// as a lock does.
+var errReplaced = fmt.Errorf("%w: the file was replaced while it was opened", persistence.ErrHeld)
+
+// openFile opens the file for writing. It was examined before: a fault that bbolt finds would leave the
+// file locked until the process ends, and some faults would end the process.
 func openFile(o Options) (db *bbolt.DB, err error) {
+	open := o.openFile
+	if open == nil {
+		open = os.OpenFile
+	}
+	var opened fs.FileInfo
 	err = guarded(func() error {
 		db, err = bbolt.Open(o.Path, fileMode, &bbolt.Options{
 			Timeout:        o.LockTimeout,
@@ -206,11 +211,32 @@ func openFile(o Options) (db *bbolt.DB, err error) {
 			FreelistType:   bbolt.FreelistMapType,
 			NoStatistics:   true,
 			NoSync:         o.noSync,
-			OpenFile:       o.openFile,
+			OpenFile: func(name string, flag int, mode fs.FileMode) (*os.File, error) {
+				f, err := open(name, flag, mode)
+				if err == nil {
+					opened, err = f.Stat()
+				}
+				return f, err
+			},
 		})
 		return openError(o.Path, err)
 	})
-	return db, err
+	if err != nil {
+		return nil, err
+	}
+	// Who waited for the lock may have got that of a file which Compact has put another in the place of.
+	if now, err := os.Stat(o.Path); err != nil || !os.SameFile(now, opened) {
+		return nil, errors.Join(errReplaced, db.Close())
+	}
+	return db, nil
+}
+
+// dropTorso empties a file that was empty before it was opened, and that bbolt could not lay itself out in,
+// as on a full disk. The next one to open it would take the torso for a store that is damaged.
+func dropTorso(path string) {
+	if _, err := examineFile(path); errors.Is(err, persistence.ErrCorrupt) || errors.Is(err, persistence.ErrNotHubStore) {
+		_ = os.Truncate(path, 0) // the error that led here is the one to report
+	}
 }
 
 func openError(path string, err error) error {
@@ -237,18 +263,16 @@ func guarded(fn func() error) (err error) {
 
 // warm reads the file once from start to end. bbolt is about to visit every page through a mapping
 // without read-ahead, which on a cold disk is far slower.
-func warm(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
+func warm(f *os.File) error {
 	buf := make([]byte, 1<<20)
-	for err == nil {
-		_, err = f.Read(buf)
+	for at := int64(0); ; {
+		n, err := f.ReadAt(buf, at)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		at += int64(n)
 	}
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
 }

@@ -11,7 +11,8 @@ import (
 // Find implements persistence.Log.
 //
 // An id that this store made leads to its position by itself. A publisher may choose any id, such a
-// one and one used before included, and of all events with the id the earliest counts.
+// one and one used before included, and of all events with the id the earliest counts. A record that
+// cannot be read cannot deny an id that leads to it; a stream that resumes from there misses nothing.
 func (l *Log) Find(id string) (uint64, bool, error) {
 	if l.feed.Closed() {
 		return 0, false, persistence.ErrClosed
@@ -34,7 +35,7 @@ func (l *Log) Find(id string) (uint64, bool, error) {
 	found := false
 	err := l.view(func(tx *bbolt.Tx) (err error) {
 		events := bucket(tx, eventsBucket)
-		position, found, err = findChosen(events, bucket(tx, idsBucket), recent, id, digest, before, head)
+		position, found, err = l.findChosen(events, bucket(tx, idsBucket), recent, id, digest, before, head)
 		if err != nil || !isMade || found && position < made {
 			return err
 		}
@@ -42,11 +43,14 @@ func (l *Log) Find(id string) (uint64, bool, error) {
 		if value == nil {
 			return nil
 		}
-		r, err := parseRecord(value)
-		if err == nil && !r.own() {
+		r, err := parseRecord(made, value)
+		if err != nil {
+			l.damage.report(made, err)
+		}
+		if err != nil || !r.own() {
 			position, found = made, true
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return 0, false, fmt.Errorf("find in bolt store %s: %w", l.path, err)
@@ -55,7 +59,7 @@ func (l *Log) Find(id string) (uint64, bool, error) {
 }
 
 // findChosen returns the earliest event within (before, head] whose publisher chose the id.
-func findChosen(events, ids *bbolt.Bucket, recent []pair, id string, digest, before, head uint64) (uint64, bool, error) {
+func (l *Log) findChosen(events, ids *bbolt.Bucket, recent []pair, id string, digest, before, head uint64) (uint64, bool, error) {
 	for after := before; ; {
 		position, found, err := findInRuns(ids, digest, after)
 		if err != nil {
@@ -68,9 +72,10 @@ func findChosen(events, ids *bbolt.Bucket, recent []pair, id string, digest, bef
 			return 0, false, nil
 		}
 		if value := events.Get(positionKey(position)); value != nil {
-			r, err := parseRecord(value)
+			r, err := parseRecord(position, value)
 			if err != nil {
-				return 0, false, fmt.Errorf("record %d: %w", position, err)
+				l.damage.report(position, err)
+				return position, true, nil
 			}
 			if r.own() && string(r.id()) == id {
 				return position, true, nil

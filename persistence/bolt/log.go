@@ -23,7 +23,7 @@ type Log struct {
 	digester  digester
 	feed      *persistence.Feed
 	db        *bbolt.DB
-	// update is db.Update; tests put failures in its place.
+	// update runs a write transaction; tests put failures in its place.
 	update func(func(*bbolt.Tx) error) error
 
 	// recent are the pairs that are in no run yet, in the order of their positions. The slice is
@@ -36,6 +36,9 @@ type Log struct {
 	transactions sync.RWMutex
 	// broken is set when bbolt panicked while writing: its locks may be held for ever.
 	broken atomic.Bool
+	// unreadable is set when bbolt panicked before a read transaction had begun; the same goes then.
+	unreadable atomic.Bool
+	damage     damage
 
 	closing  sync.Once
 	closeErr error
@@ -45,11 +48,12 @@ type Log struct {
 
 // appender is what only the caller of Append touches.
 type appender struct {
-	state   state
-	purged  uint64 // records up to this position are removed
-	suspect bool   // an update failed: what the file holds is to be found out
-	records []byte // scratch: the records of a batch
-	id      []byte // scratch
+	state    state
+	setbacks persistence.Setbacks
+	purged   uint64 // records up to this position are removed
+	suspect  bool   // an update failed: what the file holds is to be found out
+	records  []byte // scratch: the records of a batch
+	id       []byte // scratch
 }
 
 var _ persistence.Log = (*Log)(nil)
@@ -60,7 +64,7 @@ var _ persistence.Log = (*Log)(nil)
 func Open(o Options) (*Log, error) {
 	l, err := open(o.withDefaults())
 	if err != nil {
-		return nil, fmt.Errorf("open bolt store %s: %w", o.Path, err)
+		return nil, fmt.Errorf("open bolt store %s: %w", o.Path, advised(err, o.Path))
 	}
 	return l, nil
 }
@@ -69,56 +73,61 @@ func open(o Options) (*Log, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	fresh, err := examineFile(o.Path)
+	c, err := examine(o.Path, o.LockTimeout, true)
 	if err != nil {
 		return nil, err
-	}
-	if !fresh {
-		if err := warm(o.Path); err != nil {
-			return nil, err
-		}
-		if err := examineContent(o.Path, o.LockTimeout, true); err != nil {
-			return nil, err
-		}
 	}
 	db, err := openFile(o)
 	if err != nil {
+		if c.fresh {
+			dropTorso(o.Path)
+		}
 		return nil, err
 	}
-	l := &Log{path: o.Path, retention: o.Retention, now: o.Now, feed: persistence.NewFeed(o.Ring), db: db, update: db.Update}
-	if err := guarded(l.load); err != nil {
+	l := &Log{
+		path: o.Path, retention: o.Retention, now: o.Now, feed: persistence.NewFeed(o.Ring), db: db,
+		damage: damage{tell: o.Damaged},
+	}
+	l.update = l.transact
+	if err := guarded(func() error { return l.load(c) }); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return l, nil
 }
 
-// load reads what the file holds, or fills a new one, and applies the retention.
-func (l *Log) load() error {
-	fresh := false
-	err := l.db.View(func(tx *bbolt.Tx) (err error) {
-		fresh, err = checkFormat(tx)
-		return err
+// load takes over what the file was found to hold, or fills a new one, and applies the retention.
+func (l *Log) load(c contents) error {
+	old := false
+	err := l.db.View(func(tx *bbolt.Tx) error {
+		h, fresh, err := loadHeader(tx)
+		switch {
+		case err != nil:
+			return err
+		case fresh != c.fresh, !fresh && uint64(tx.ID()) != c.txid:
+			return errReplaced // or written to, between the examination and the lock
+		}
+		old = !fresh && h.format < format
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if fresh {
-		if err := l.db.Update(create); err != nil {
-			return err
-		}
+	switch {
+	case c.fresh:
+		err = l.db.Update(create)
+	case old:
+		err = l.db.Update(upgrade)
 	}
-	err = l.db.View(func(tx *bbolt.Tx) error {
-		meta := bucket(tx, metaBucket)
-		copy(l.digester[:], meta.Get([]byte(digestKey)))
-		l.cipher, err = persistence.NewIDCipher(meta.Get([]byte(idKeyKey)))
-		if err != nil {
-			return err
-		}
-		return l.loadState(tx)
-	})
 	if err != nil {
 		return err
 	}
+	if err := l.db.View(l.loadKeys); err != nil {
+		return err
+	}
+	for _, d := range c.damaged {
+		l.damage.report(d.position, d.err)
+	}
+	l.state.size, l.setbacks = c.size, c.setbacks // what cannot be read does not count
 	// Once in any case: a store that cannot be written to is found out here and not by a publisher.
 	// No one reads yet.
 	for first := true; first || l.purged < l.state.before; first = false {
@@ -130,12 +139,27 @@ func (l *Log) load() error {
 	return nil
 }
 
-// loadState reads the state and what follows from the records: the pairs that are in no run, and how
-// far records were removed.
-func (l *Log) loadState(tx *bbolt.Tx) (err error) {
-	if l.state, err = loadState(tx); err != nil {
+// loadKeys reads the keys, the state and what follows from the records.
+func (l *Log) loadKeys(tx *bbolt.Tx) error {
+	h, _, err := loadHeader(tx)
+	if err != nil {
 		return err
 	}
+	copy(l.digester[:], h.digestKey)
+	if l.cipher, err = persistence.NewIDCipher(h.idKey); err != nil {
+		return err
+	}
+	return l.loadState(tx)
+}
+
+// loadState reads the state and what follows from the records: the pairs that are in no run, and how
+// far records were removed.
+func (l *Log) loadState(tx *bbolt.Tx) error {
+	h, _, err := loadHeader(tx)
+	if err != nil {
+		return err
+	}
+	l.state = h.state
 	events := bucket(tx, eventsBucket)
 	l.purged = l.state.head
 	if key, _ := events.Cursor().First(); key != nil {
@@ -155,9 +179,10 @@ func (l *Log) loadState(tx *bbolt.Tx) (err error) {
 		if err != nil {
 			return err
 		}
-		r, err := parseRecord(value)
+		r, err := parseRecord(position, value)
 		if err != nil {
-			return fmt.Errorf("record %d: %w", position, err)
+			l.damage.report(position, err)
+			continue
 		}
 		if r.own() {
 			pairs = append(pairs, pair{l.digester.digest(r.id()), position})
@@ -167,11 +192,25 @@ func (l *Log) loadState(tx *bbolt.Tx) (err error) {
 	return nil
 }
 
-// view runs fn in a read transaction.
+// view runs fn in a read transaction. Where the file is cut off under our feet so far that none can begin,
+// bbolt keeps its locks for ever, and no other may be tried.
 func (l *Log) view(fn func(*bbolt.Tx) error) error {
+	if l.unreadable.Load() {
+		return errBroken
+	}
 	l.transactions.RLock()
 	defer l.transactions.RUnlock()
-	return closedError(guarded(func() error { return l.db.View(fn) }))
+	begun := false
+	err := guarded(func() error {
+		return l.db.View(func(tx *bbolt.Tx) error {
+			begun = true
+			return fn(tx)
+		})
+	})
+	if !begun && errors.Is(err, persistence.ErrCorrupt) {
+		l.unreadable.Store(true)
+	}
+	return closedError(err)
 }
 
 func closedError(err error) error {
@@ -207,8 +246,8 @@ func (l *Log) Read(after uint64, maxBytes int) ([]*mercure.Event, error) {
 func (l *Log) Close() error {
 	l.closing.Do(func() {
 		l.feed.Close()
-		if l.broken.Load() {
-			l.closeErr = fmt.Errorf("close bolt store %s: it broke while it was written to; the file stays locked until the process ends", l.path)
+		if l.broken.Load() || l.unreadable.Load() {
+			l.closeErr = fmt.Errorf("close bolt store %s: it broke while it was used; the file stays locked until the process ends", l.path)
 			return
 		}
 		if err := l.db.Close(); err != nil {

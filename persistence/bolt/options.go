@@ -28,6 +28,10 @@ type Options struct {
 	LockTimeout time.Duration
 	// Now is the clock that dates events; nil is time.Now.
 	Now func() time.Time
+	// Damaged is told of each record that cannot be read, by Open or by whoever first tries to, once as
+	// long as the log is open. Readers pass over such a record. It is called from any goroutine and must
+	// neither block nor call the log; it may be nil.
+	Damaged func(position uint64, err error)
 
 	// noSync leaves out the syncs, for tests of what does not depend on them.
 	noSync bool

@@ -18,14 +18,15 @@ func (l *Log) page(after uint64, maxBytes int) ([]*mercure.Event, error) {
 			return nil, nil
 		}
 		var page []*mercure.Event
+		var through uint64
 		err := l.view(func(tx *bbolt.Tx) (err error) {
-			page, err = readEvents(bucket(tx, eventsBucket), first, head, maxBytes)
+			page, through, err = l.readEvents(bucket(tx, eventsBucket), first, head, maxBytes)
 			return err
 		})
 		if err != nil {
 			return nil, fmt.Errorf("read bolt store %s after %d: %w", l.path, after, err)
 		}
-		if len(page) > 0 {
+		if through > 0 {
 			return page, nil
 		}
 		// All of it was removed since the bounds were taken.
@@ -33,39 +34,39 @@ func (l *Log) page(after uint64, maxBytes int) ([]*mercure.Event, error) {
 }
 
 // readEvents returns the events from the position on, or from the oldest that there is, up to head: at
-// least one, and no more than fit into maxBytes of frames.
-func readEvents(events *bbolt.Bucket, from, head uint64, maxBytes int) ([]*mercure.Event, error) {
-	var first uint64
+// least one that can be read, and no more than fit into maxBytes of frames. It tells through which
+// position it has looked, or 0 if there was nothing to look at.
+func (l *Log) readEvents(events *bbolt.Bucket, from, head uint64, maxBytes int) (page []*mercure.Event, through uint64, err error) {
 	var records []record
 	c := events.Cursor()
 	for key, value := c.Seek(positionKey(from)); key != nil; key, value = c.Next() {
 		position, err := keyPosition(key)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if position > head {
 			break
 		}
-		r, err := parseRecord(value)
+		r, err := parseRecord(position, value)
 		if err != nil {
-			return nil, fmt.Errorf("record %d: %w", position, err)
+			l.damage.report(position, err)
+			through = position
+			continue
 		}
 		maxBytes -= len(r.frame)
 		if maxBytes < 0 && len(records) > 0 {
 			break
 		}
-		if len(records) == 0 {
-			first = position
-		}
+		through = position
 		records = append(records, r)
 	}
-	return restore(first, records), nil
+	return restore(records), through, nil
 }
 
-// restore makes the events of records that follow one another. It copies what they need out of the
+// restore makes the events of records. It copies what they need out of the
 // mapping into memory that the events of the page share, so a page costs few allocations; the memory
 // lives as long as one of them does.
-func restore(first uint64, records []record) []*mercure.Event {
+func restore(records []record) []*mercure.Event {
 	listed, framed, count := 0, 0, 0
 	for i := range records {
 		listed += len(records[i].list)
@@ -86,7 +87,7 @@ func restore(first uint64, records []record) []*mercure.Event {
 		topics = r.appendTopics(topics, text[:len(r.list)])
 		text = text[len(r.list):]
 		frames = append(frames, r.frame...)
-		page[i] = mercure.RestoreEvent(first+uint64(i), r.time, topics[t:len(topics):len(topics)],
+		page[i] = mercure.RestoreEvent(r.position, r.time, topics[t:len(topics):len(topics)],
 			r.private(), r.own(), r.idLen, frames[f:len(frames):len(frames)])
 	}
 	return page

@@ -3,6 +3,7 @@ package bolt
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"time"
 
 	"hubd/mercure"
@@ -17,11 +18,20 @@ import (
 //	uvarint   length of the id, if the publisher chose it
 //	uvarint   number of topics
 //	          each: uvarint length, text
-//	the rest  the frame, as it was encoded when the event was published
+//	...       the frame, as it was encoded when the event was published
+//	4 bytes   CRC-32C of all before it, big-endian
+//
+// Records of version 1, in stores that earlier hubs wrote, end with the frame.
 const (
-	recordVersion = 1
-	recordFixed   = 10
+	recordVersion     = 2
+	recordUnsummed    = 1
+	recordFixed       = 10
+	recordChecksum    = 4
+	recordChecksummed = recordFixed + recordChecksum
 )
+
+// castagnoli is the polynomial that processors have an instruction for.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 const (
 	flagPrivate = 1 << iota
@@ -44,6 +54,7 @@ func appendRecord(dst []byte, e *mercure.Event) []byte {
 	if e.OwnID {
 		flags |= flagOwnID
 	}
+	start := len(dst)
 	dst = append(dst, recordVersion, flags)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(e.Time.UnixNano()))
 	if e.OwnID {
@@ -54,23 +65,25 @@ func appendRecord(dst []byte, e *mercure.Event) []byte {
 		dst = binary.AppendUvarint(dst, uint64(len(topic)))
 		dst = append(dst, topic...)
 	}
-	return append(dst, e.Frame()...)
+	dst = append(dst, e.Frame()...)
+	return binary.BigEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
 }
 
 // recordCap is at least the length of the event's record.
 func recordCap(e *mercure.Event) int {
-	return recordFixed + (2+len(e.Topics))*binary.MaxVarintLen32 + persistence.Size(e)
+	return recordChecksummed + (2+len(e.Topics))*binary.MaxVarintLen32 + persistence.Size(e)
 }
 
 // record is a parsed record. It refers to the bytes it was parsed from.
 type record struct {
-	time   time.Time
-	flags  byte
-	idLen  int
-	topics int    // number of topics
-	list   []byte // the topics as encoded
-	text   int    // length of all topics together
-	frame  []byte
+	position uint64
+	time     time.Time
+	flags    byte
+	idLen    int
+	topics   int    // number of topics
+	list     []byte // the topics as encoded
+	text     int    // length of all topics together
+	frame    []byte
 }
 
 func (r *record) own() bool     { return r.flags&flagOwnID != 0 }
@@ -82,13 +95,22 @@ func (r *record) id() []byte { return r.frame[len(idField) : len(idField)+r.idLe
 // size is persistence.Size of the event.
 func (r *record) size() uint64 { return uint64(len(r.frame) + r.text) }
 
-// parseRecord reads a record without trusting any length in it. Errors wrap persistence.ErrCorrupt.
-func parseRecord(b []byte) (record, error) {
-	var r record
-	if len(b) < recordFixed {
+// parseRecord reads the record of a position without trusting any length in it. Errors wrap
+// persistence.ErrCorrupt.
+func parseRecord(position uint64, b []byte) (record, error) {
+	r := record{position: position}
+	if len(b) < recordChecksummed {
 		return r, fmt.Errorf("%w: a record of %d bytes", persistence.ErrCorrupt, len(b))
 	}
-	if b[0] != recordVersion {
+	switch b[0] {
+	case recordUnsummed:
+	case recordVersion:
+		end := len(b) - recordChecksum
+		if crc32.Checksum(b[:end], castagnoli) != binary.BigEndian.Uint32(b[end:]) {
+			return r, fmt.Errorf("%w: a record whose checksum does not match", persistence.ErrCorrupt)
+		}
+		b = b[:end]
+	default:
 		return r, fmt.Errorf("%w: a record of version %d", persistence.ErrCorrupt, b[0])
 	}
 	r.flags = b[1]

@@ -36,11 +36,11 @@ func TestRecordRoundTrip(t *testing.T) {
 			if len(b) > recordCap(e) {
 				t.Errorf("a record of %d bytes, recordCap says %d", len(b), recordCap(e))
 			}
-			r, err := parseRecord(b)
+			r, err := parseRecord(7, b)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := restore(7, []record{r})[0]
+			got := restore([]record{r})[0]
 			if got.Position != 7 || !got.Time.Equal(at) || !slices.Equal(got.Topics, e.Topics) || got.Private != e.Private ||
 				got.OwnID != e.OwnID || got.ID() != e.ID() || !bytes.Equal(got.Frame(), e.Frame()) {
 				t.Errorf("restored %+v, want %+v", got, e)
@@ -56,27 +56,62 @@ func TestRecordRoundTrip(t *testing.T) {
 func TestRecordLayout(t *testing.T) {
 	t.Parallel()
 	_, b := recordOf(&mercure.Update{Topics: []string{"one", "to"}, ID: "me", Data: "d", Private: true}, 1, time.Unix(0, 0x0102030405060708))
-	want := "\x01\x03\x01\x02\x03\x04\x05\x06\x07\x08\x02\x02\x03one\x02toid: me\ndata: d\n\n"
-	if string(b) != want {
+	want := "\x02\x03\x01\x02\x03\x04\x05\x06\x07\x08\x02\x02\x03one\x02toid: me\ndata: d\n\n"
+	if want += "\x16\xca\xb0\x4b"; string(b) != want {
 		t.Errorf("own id: %q, want %q", b, want)
 	}
 	_, b = recordOf(&mercure.Update{Topics: []string{"t"}}, 1, time.Unix(0, 1))
-	want = "\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x01\x01tid: " + strings.Repeat("i", 45) + "\ndata: \n\n"
-	if string(b) != want {
+	want = "\x02\x00\x00\x00\x00\x00\x00\x00\x00\x01\x01\x01tid: " + strings.Repeat("i", 45) + "\ndata: \n\n"
+	if want += "\xf7\x39\x12\x9d"; string(b) != want {
 		t.Errorf("made id: %q, want %q", b, want)
+	}
+}
+
+// unsummed turns a record into one of version 1, as hubs wrote before there were checksums.
+func unsummed(record []byte) []byte {
+	b := bytes.Clone(record[:len(record)-recordChecksum])
+	b[0] = recordUnsummed
+	return b
+}
+
+func TestRecordWithoutChecksum(t *testing.T) {
+	t.Parallel()
+	for _, u := range sampleUpdates() {
+		e, b := recordOf(u, 7, time.Unix(1, 0))
+		r, err := parseRecord(7, unsummed(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := restore([]record{r})[0]; got.ID() != e.ID() || !slices.Equal(got.Topics, e.Topics) || !bytes.Equal(got.Frame(), e.Frame()) {
+			t.Errorf("restored %+v, want %+v", got, e)
+		}
+	}
+}
+
+// A checksum finds every flipped bit, in data too, where nothing else could.
+func TestRecordFlippedBit(t *testing.T) {
+	t.Parallel()
+	_, b := recordOf(sampleUpdates()[2], 1, time.Unix(1, 0))
+	for bit := range len(b) * 8 {
+		b[bit/8] ^= 1 << (bit % 8)
+		if _, err := parseRecord(1, b); !errors.Is(err, persistence.ErrCorrupt) {
+			t.Fatalf("bit %d: %v, want ErrCorrupt", bit, err)
+		}
+		b[bit/8] ^= 1 << (bit % 8)
 	}
 }
 
 func TestRecordDamaged(t *testing.T) {
 	t.Parallel()
 	_, b := recordOf(sampleUpdates()[2], 1, time.Unix(1, 0))
+	b = unsummed(b) // what is wrong is to be found without the checksum
 	for i := range b {
-		if _, err := parseRecord(b[:i]); !errors.Is(err, persistence.ErrCorrupt) {
+		if _, err := parseRecord(7, b[:i]); !errors.Is(err, persistence.ErrCorrupt) {
 			t.Fatalf("the first %d of %d bytes: %v, want ErrCorrupt", i, len(b), err)
 		}
 	}
 	for name, damage := range map[string]func(b []byte){
-		"version":          func(b []byte) { b[0]++ },
+		"version":          func(b []byte) { b[0] = 9 },
 		"unknown flag":     func(b []byte) { b[1] |= 1 << 7 },
 		"id length":        func(b []byte) { b[10]++ },
 		"id length huge":   func(b []byte) { copy(b[10:], "\xff\xff\xff\xff\xff\xff\xff\xff\x7f") },
@@ -87,7 +122,7 @@ func TestRecordDamaged(t *testing.T) {
 	} {
 		damaged := bytes.Clone(b)
 		damage(damaged)
-		if _, err := parseRecord(damaged); !errors.Is(err, persistence.ErrCorrupt) {
+		if _, err := parseRecord(7, damaged); !errors.Is(err, persistence.ErrCorrupt) {
 			t.Errorf("%s: %v, want ErrCorrupt", name, err)
 		}
 	}
@@ -99,21 +134,22 @@ func FuzzRecord(f *testing.F) {
 	for _, u := range sampleUpdates()[:3] {
 		_, b := recordOf(u, 1, time.Unix(1, 0))
 		f.Add(b)
+		f.Add(unsummed(b))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := parseRecord(b)
+		r, err := parseRecord(7, b)
 		if err != nil {
 			if !errors.Is(err, persistence.ErrCorrupt) {
 				t.Fatalf("%v does not wrap ErrCorrupt", err)
 			}
 			return
 		}
-		e := restore(1, []record{r})[0]
-		again, err := parseRecord(appendRecord(nil, e))
+		e := restore([]record{r})[0]
+		again, err := parseRecord(7, appendRecord(nil, e))
 		if err != nil {
 			t.Fatalf("stored again: %v", err)
 		}
-		if got := restore(1, []record{again})[0]; got.ID() != e.ID() || !slices.Equal(got.Topics, e.Topics) || !bytes.Equal(got.Frame(), e.Frame()) ||
+		if got := restore([]record{again})[0]; got.ID() != e.ID() || !slices.Equal(got.Topics, e.Topics) || !bytes.Equal(got.Frame(), e.Frame()) ||
 			again.size() != r.size() || r.size() != uint64(persistence.Size(e)) {
 			t.Fatalf("stored again it is %+v, was %+v", got, e)
 		}

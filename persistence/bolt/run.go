@@ -35,11 +35,14 @@ func (d *digester) digest(id []byte) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
+// comparePairs is the order of the pairs in a run.
+func comparePairs(a, b pair) int {
+	return cmp.Or(cmp.Compare(a.digest, b.digest), cmp.Compare(a.position, b.position))
+}
+
 // putRun writes the pairs, which it sorts, as the run that covers the positions up to last.
 func putRun(ids *bbolt.Bucket, pairs []pair, last uint64) error {
-	slices.SortFunc(pairs, func(a, b pair) int {
-		return cmp.Or(cmp.Compare(a.digest, b.digest), cmp.Compare(a.position, b.position))
-	})
+	slices.SortFunc(pairs, comparePairs)
 	value := make([]byte, 0, len(pairs)*pairLen)
 	for _, p := range pairs {
 		value = binary.BigEndian.AppendUint64(value, p.digest)

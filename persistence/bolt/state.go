@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -11,8 +12,9 @@ import (
 	"hubd/persistence"
 )
 
-// format is the version of the layout that doc.go describes.
-const format = 1
+// format is the version of the layout that doc.go describes. Format 1 has records without checksums; a
+// store of that format is read as it is, and marked with the present one before anything is written.
+const format = 2
 
 const formatMagic = "hubd log"
 
@@ -20,6 +22,8 @@ const digestKeyLen = 32
 
 // errNewer is returned for a store that a later version of the hub has written.
 var errNewer = errors.New("written by a newer version of the hub")
+
+var errMissingPart = fmt.Errorf("%w: a part of the store is missing", persistence.ErrCorrupt)
 
 // Buckets, and keys of the last of them.
 const (
@@ -74,29 +78,89 @@ func (s *state) extent() persistence.Extent {
 	return persistence.Extent{Before: s.before, Head: s.head, LastID: s.lastID}
 }
 
-// checkFormat tells whether the file is a store that this code reads. A bbolt file without any bucket
-// is fresh: it is left behind when a process dies between creating and filling it.
-func checkFormat(tx *bbolt.Tx) (fresh bool, err error) {
+// header is what "meta" says about a store.
+type header struct {
+	format           uint32
+	idKey, digestKey []byte
+	state            state
+}
+
+// parseHeader reads the values of "meta".
+func parseHeader(get func(key string) []byte) (h header, err error) {
+	b := get(formatKey)
+	if len(b) != len(formatMagic)+4 || string(b[:len(formatMagic)]) != formatMagic {
+		return h, persistence.ErrNotHubStore
+	}
+	if h.format = binary.BigEndian.Uint32(b[len(formatMagic):]); h.format > format {
+		return h, fmt.Errorf("%w: it has format %d, this hub reads up to %d; start the newer one", errNewer, h.format, format)
+	}
+	h.idKey, h.digestKey = get(idKeyKey), get(digestKey)
+	if len(h.idKey) != persistence.IDKeyLen || len(h.digestKey) != digestKeyLen {
+		return h, fmt.Errorf("%w: a key of the store is missing", persistence.ErrCorrupt)
+	}
+	h.state, err = parseState(get(stateKey))
+	return h, err
+}
+
+// loadHeader reads "meta", or tells that the file is fresh: a bbolt file without any bucket is left
+// behind when a process dies between creating and filling it.
+func loadHeader(tx *bbolt.Tx) (h header, fresh bool, err error) {
 	if name, _ := tx.Cursor().First(); name == nil {
-		return true, nil
+		return h, true, nil
 	}
 	meta := bucket(tx, metaBucket)
 	if meta == nil {
-		return false, persistence.ErrNotHubStore
+		return h, false, persistence.ErrNotHubStore
 	}
-	b := meta.Get([]byte(formatKey))
-	if len(b) != len(formatMagic)+4 || string(b[:len(formatMagic)]) != formatMagic {
-		return false, persistence.ErrNotHubStore
+	if h, err = parseHeader(func(key string) []byte { return meta.Get([]byte(key)) }); err != nil {
+		return h, false, err
 	}
-	if v := binary.BigEndian.Uint32(b[len(formatMagic):]); v > format {
-		return false, fmt.Errorf("%w: it has format %d, this hub reads up to %d; start the newer one", errNewer, v, format)
+	if bucket(tx, eventsBucket) == nil || bucket(tx, idsBucket) == nil {
+		return h, false, errMissingPart
 	}
-	if len(meta.Get([]byte(idKeyKey))) != persistence.IDKeyLen || len(meta.Get([]byte(digestKey))) != digestKeyLen ||
-		bucket(tx, eventsBucket) == nil || bucket(tx, idsBucket) == nil {
-		return false, fmt.Errorf("%w: a part of the store is missing", persistence.ErrCorrupt)
-	}
-	return false, nil
+	return h, false, nil
 }
+
+// loadHeader is the same for a file that bbolt has not opened. It returns the roots of the buckets too.
+func (t *tree) loadHeader() (h header, roots map[string]bucketRoot, fresh bool, err error) {
+	if roots, err = t.buckets(); err != nil || len(roots) == 0 {
+		return h, nil, err == nil, err
+	}
+	meta, found := roots[metaBucket]
+	if !found {
+		return h, roots, false, persistence.ErrNotHubStore
+	}
+	values := make(map[string][]byte)
+	err = t.walk(meta, walker{
+		visit: func(e element) error {
+			values[string(e.key)] = bytes.Clone(e.value)
+			return nil
+		},
+		lost: func(err error, _, _ []byte) error { return err },
+	})
+	if err != nil {
+		return h, roots, false, err
+	}
+	if h, err = parseHeader(func(key string) []byte { return values[key] }); err != nil {
+		return h, roots, false, err
+	}
+	for _, name := range []string{eventsBucket, idsBucket} {
+		if _, found := roots[name]; !found {
+			return h, roots, false, errMissingPart
+		}
+	}
+	if len(roots) > len([...]string{eventsBucket, idsBucket, metaBucket}) {
+		return h, roots, false, corrupt("the store has a part that is not known")
+	}
+	return h, roots, false, nil
+}
+
+// upgrade marks a store as one of the present format.
+func upgrade(tx *bbolt.Tx) error {
+	return bucket(tx, metaBucket).Put([]byte(formatKey), formatValue())
+}
+
+func formatValue() []byte { return binary.BigEndian.AppendUint32([]byte(formatMagic), format) }
 
 // create makes the buckets, the keys and the state of an empty store.
 func create(tx *bbolt.Tx) error {
@@ -117,7 +181,7 @@ func create(tx *bbolt.Tx) error {
 		key   string
 		value []byte
 	}{
-		{formatKey, binary.BigEndian.AppendUint32([]byte(formatMagic), format)},
+		{formatKey, formatValue()},
 		{idKeyKey, keys[:persistence.IDKeyLen]},
 		{digestKey, keys[persistence.IDKeyLen:]},
 		{stateKey, (&state{}).append(nil)},
@@ -127,10 +191,6 @@ func create(tx *bbolt.Tx) error {
 		}
 	}
 	return nil
-}
-
-func loadState(tx *bbolt.Tx) (state, error) {
-	return parseState(bucket(tx, metaBucket).Get([]byte(stateKey)))
 }
 
 // positionKey is the key of a position in "events" and "ids".

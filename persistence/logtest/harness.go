@@ -152,13 +152,19 @@ func (h *harness) record(e *mercure.Event) {
 	h.size += uint64(persistence.Size(e))
 }
 
-// trim applies the retention to the model: the shortest prefix is removed that makes the rest comply.
+// trim applies the retention to the model: the shortest prefix is removed that makes the rest comply. None
+// of the rest is older than the maximum age, wherever it stands.
 func (h *harness) trim() {
+	r, expired := h.retention, uint64(0)
+	for i := h.before; i < uint64(len(h.events)) && r.MaxAge > 0; i++ {
+		if h.now.Sub(h.events[i].time) > r.MaxAge {
+			expired = i + 1
+		}
+	}
 	for ; h.before < uint64(len(h.events)); h.before++ {
-		rest, r := h.events[h.before:], h.retention
-		if (r.MaxEvents == 0 || uint64(len(rest)) <= r.MaxEvents) &&
-			(r.MaxBytes == 0 || h.size <= r.MaxBytes || len(rest) == 1) &&
-			(r.MaxAge == 0 || h.now.Sub(rest[0].time) <= r.MaxAge) {
+		rest := h.events[h.before:]
+		if h.before >= expired && (r.MaxEvents == 0 || uint64(len(rest)) <= r.MaxEvents) &&
+			(r.MaxBytes == 0 || h.size <= r.MaxBytes || len(rest) == 1) {
 			return
 		}
 		h.size -= rest[0].size

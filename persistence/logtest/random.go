@@ -42,6 +42,9 @@ func testRandom(t *testing.T, b Backend) {
 
 func (h *harness) step(r *rand.Rand) {
 	h.now = h.now.Add(time.Duration(r.IntN(5)) * time.Second)
+	if r.IntN(20) == 0 { // the clock is set
+		h.now = h.now.Add(time.Duration(r.IntN(200)-150) * time.Second)
+	}
 	switch n := r.IntN(10); {
 	case n == 0 && h.backend.Durable:
 		h.reopen()

@@ -42,6 +42,8 @@ type Log struct {
 	size   uint64           // of events together
 	own    map[string][]uint64
 	id     []byte // scratch of Append
+
+	setbacks persistence.Setbacks
 }
 
 var _ persistence.Log = (*Log)(nil)
@@ -84,6 +86,7 @@ func (l *Log) Append(batch []*mercure.Event) (uint64, error) {
 		l.id = l.cipher.Append(l.id[:0], position)
 		e.Place(position, now, l.id)
 		l.events = append(l.events, e)
+		l.setbacks.Note(position, now)
 		l.size += uint64(persistence.Size(e))
 		if e.OwnID {
 			l.own[e.ID()] = append(l.own[e.ID()], position)
@@ -102,9 +105,10 @@ func (l *Log) Append(batch []*mercure.Event) (uint64, error) {
 // trim removes what exceeds the retention.
 func (l *Log) trim(now time.Time) {
 	n := 0
+	expired := l.setbacks.Expired(now, l.retention.MaxAge)
 	for n < len(l.events) {
 		oldest := l.events[n]
-		if !l.retention.Exceeded(uint64(len(l.events)-n), l.size, now.Sub(oldest.Time)) {
+		if oldest.Position > expired && !l.retention.Exceeded(uint64(len(l.events)-n), l.size, now.Sub(oldest.Time)) {
 			break
 		}
 		l.size -= uint64(persistence.Size(oldest))
@@ -116,6 +120,7 @@ func (l *Log) trim(now time.Time) {
 	}
 	l.events = l.events[n:]
 	l.before += uint64(n)
+	l.setbacks.Forget(l.before)
 }
 
 // forget removes the earliest position of the id.
