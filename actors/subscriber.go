@@ -300,12 +300,16 @@ func (s *Subscriber) farewell() {
 	if s.draining {
 		reason = ReasonShutdown
 		if s.current == nil {
-			retry := append(strconv.AppendInt([]byte("retry: "), 500+rand.Int64N(2500), 10), "\n\n"...)
 			// The connection ends next: whether the client reads this is up to it.
-			_, _ = s.conn.Write(retry)
+			_, _ = s.conn.Write(Retry())
 		}
 	}
 	s.end(reason)
+}
+
+// Retry is what a hub that ends a stream writes last: when to come back, for each client at another time.
+func Retry() []byte {
+	return append(strconv.AppendInt([]byte("retry: "), 500+rand.Int64N(2500), 10), "\n\n"...)
 }
 
 // rearm sets the wheel to the next of the deadlines.

@@ -30,6 +30,8 @@ type Config struct {
 	Store Store `group:"store" default:"bolt://hub.db" help:"Where the history is kept: bolt://PATH (a file, relative as in bolt://hub.db or absolute as in bolt:///var/lib/hubd/hub.db) or memory:// (lost at exit)."`
 	// StoreWait is how long to wait, not ready, for a store that another process holds; 0 is not at all.
 	StoreWait time.Duration `group:"store" default:"60s" help:"How long to wait, not ready, for a store that another process holds."`
+	// Handover lets a hub that starts on this one's store take its place at once.
+	Handover bool `group:"store" default:"true" negatable:"" help:"Hand the store over to a hub that starts on it, and to one on the same machine the address and the open streams too: an upgrade then ends no stream. Without it that hub waits until this one ends."`
 	// History bounds what the store keeps.
 	History History `embed:"" prefix:"history-" group:"store"`
 

@@ -38,7 +38,7 @@ func TestReferenceNamesEverySetting(t *testing.T) {
 // The flags are the outer contract: add, but do not rename.
 func TestNamesOfSettingsAreFixed(t *testing.T) {
 	t.Parallel()
-	want := strings.Fields(`config listen admin-listen public-url store store-wait history-max-events history-max-age
+	want := strings.Fields(`config listen admin-listen public-url store store-wait handover history-max-events history-max-age
 		history-max-bytes publisher-key publisher-key-file publisher-alg publisher-jwks-url publisher-jwks-algs subscriber-key subscriber-key-file
 		subscriber-alg subscriber-jwks-url subscriber-jwks-algs jwks-refresh jwks-allow-http issuer audience protocol anonymous cookie-name cors-origins publish-origins
 		subscriptions gap-notice heartbeat write-timeout dispatch-timeout queue-bytes selector-cache-bytes drain max-connections

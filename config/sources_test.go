@@ -79,6 +79,7 @@ func TestLoadDefaults(t *testing.T) {
 		MaxMatchers:        100,
 		MaxTopics:          100,
 		MaxBody:            1 << 20,
+		Handover:           true,
 		MaxLag:             8192,
 		PublishWait:        5 * time.Second,
 		MaxPending:         4096,

@@ -37,6 +37,8 @@ const (
 type Options struct {
 	// Listen is the address, host:port; port 0 takes a free one.
 	Listen string
+	// Listener is bound already and taken in place of Listen; the server closes it. It may be nil.
+	Listener net.Listener
 	// Ready returns why the process cannot serve, nil if it can. It is called for every request of
 	// /readyz, from any goroutine, and must not block. The text of the error is shown to the client.
 	Ready func() error
@@ -54,7 +56,7 @@ func (o *Options) Validate() error {
 	case o.Metrics == nil:
 		return fmt.Errorf("%w: Metrics is missing", ErrOptions)
 	}
-	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
+	if _, _, err := net.SplitHostPort(o.Listen); err != nil && o.Listener == nil {
 		return fmt.Errorf("%w: Listen is not host:port: %w", ErrOptions, err)
 	}
 	return nil
@@ -66,6 +68,7 @@ func (o *Options) Validate() error {
 //	new --Stop--> stopped
 type Server struct {
 	listen   string
+	given    net.Listener
 	logger   *slog.Logger
 	server   *fasthttp.Server
 	conns    connections
@@ -90,7 +93,7 @@ func New(o Options) (*Server, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	s := &Server{listen: o.Listen, logger: o.Logger, served: make(chan struct{}), stopping: make(chan struct{})}
+	s := &Server{listen: o.Listen, given: o.Listener, logger: o.Logger, served: make(chan struct{}), stopping: make(chan struct{})}
 	s.conns.busy = map[net.Conn]bool{}
 	s.profiles = profiles{stopping: s.stopping, after: time.After}
 	s.server = &fasthttp.Server{
@@ -115,7 +118,10 @@ func (s *Server) Start() error {
 	if s.listener != nil || s.stopped {
 		return ErrState
 	}
-	listener, err := net.Listen("tcp", s.listen)
+	listener, err := s.given, error(nil)
+	if listener == nil {
+		listener, err = net.Listen("tcp", s.listen)
+	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("listen on %s for the admin server: %w; stop what uses it or choose another admin-listen", s.listen, err)
@@ -130,6 +136,13 @@ func (s *Server) Start() error {
 		}
 	}()
 	return nil
+}
+
+// Listener returns the listening socket, nil before Start.
+func (s *Server) Listener() net.Listener {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listener
 }
 
 // Addr returns the address that is bound, nil before Start.

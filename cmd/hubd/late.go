@@ -8,52 +8,96 @@ import (
 	"hubd/mercure"
 )
 
-var errNotReady = errors.New("hub is starting: its store is not open yet")
+var (
+	errNotReady   = errors.New("hub is not ready: its store is not open")
+	errStoreFails = errors.New("hub is not ready: its store fails")
+)
 
-// lateHub stands for the hub while it starts: the servers run before it, and say that it is not ready.
-type lateHub struct{ hub atomic.Pointer[actors.Hub] }
+// lateHub is the hub as the servers see it, which run before the store is open and while it is handed over.
+type lateHub struct{ engine atomic.Pointer[engine] }
 
-func (l *lateHub) set(h *actors.Hub) { l.hub.Store(h) }
-func (l *lateHub) isSet() bool       { return l.hub.Load() != nil }
+// stats are the hub's counters, or zeros.
+func (l *lateHub) stats() *actors.Stats {
+	if e := l.engine.Load(); e != nil {
+		return e.hub.Stats()
+	}
+	return new(actors.Stats)
+}
+
+// lag is how many stored events wait for the fan-out, publishesHeld how many publishes ever waited for it, and waiting how
+// many events wait to be stored; all are 0 without an engine.
+func (l *lateHub) lag() uint64 {
+	if e := l.engine.Load(); e != nil {
+		return e.hub.Lag()
+	}
+	return 0
+}
+
+func (l *lateHub) publishesHeld() uint64 {
+	if e := l.engine.Load(); e != nil {
+		return e.hub.PublishesHeld()
+	}
+	return 0
+}
+
+func (l *lateHub) waiting() int {
+	if e := l.engine.Load(); e != nil {
+		return e.appender.Waiting()
+	}
+	return 0
+}
+
+func (l *lateHub) hub() (*actors.Hub, error) {
+	if e := l.engine.Load(); e != nil {
+		return e.hub, nil
+	}
+	return nil, errNotReady
+}
 
 func (l *lateHub) Publish(u *mercure.Update) (string, error) {
-	if h := l.hub.Load(); h != nil {
-		return h.Publish(u)
+	h, err := l.hub()
+	if err != nil {
+		return "", err
 	}
-	return "", errNotReady
+	return h.Publish(u)
 }
 
 func (l *lateHub) Prepare(ms []mercure.Matcher) (*actors.Subscription, error) {
-	if h := l.hub.Load(); h != nil {
-		return h.Prepare(ms)
+	h, err := l.hub()
+	if err != nil {
+		return nil, err
 	}
-	return nil, errNotReady
+	return h.Prepare(ms)
 }
 
 func (l *lateHub) Resolve(id string) (*actors.Cursor, error) {
-	if h := l.hub.Load(); h != nil {
-		return h.Resolve(id)
+	h, err := l.hub()
+	if err != nil {
+		return nil, err
 	}
-	return nil, errNotReady
+	return h.Resolve(id)
 }
 
 func (l *lateHub) Subscriptions() ([]mercure.Subscription, error) {
-	if h := l.hub.Load(); h != nil {
-		return h.Subscriptions()
+	h, err := l.hub()
+	if err != nil {
+		return nil, err
 	}
-	return nil, errNotReady
+	return h.Subscriptions()
 }
 
 func (l *lateHub) LastEventID() string {
-	if h := l.hub.Load(); h != nil {
-		return h.LastEventID()
+	h, err := l.hub()
+	if err != nil {
+		return mercure.Earliest
 	}
-	return mercure.Earliest
+	return h.LastEventID()
 }
 
 func (l *lateHub) Subscribe(s *actors.Subscription) error {
-	if h := l.hub.Load(); h != nil {
-		return h.Subscribe(s)
+	h, err := l.hub()
+	if err != nil {
+		return err
 	}
-	return errNotReady
+	return h.Subscribe(s)
 }

@@ -37,6 +37,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Run the hub. This is the default command: hubd --dev is hubd serve --dev."`
 	Check   checkCommand   `cmd:"" help:"Load and validate the configuration, name each problem, and exit with 0 or 2."`
 	Token   tokenCommand   `cmd:"" help:"Mint a token for a publisher or a subscriber."`
+	Store   storeCommand   `cmd:"" help:"Verify, compact or export the file of a bolt store."`
 	Version versionCommand `cmd:"" help:"Print the version, the commit and the Go version."`
 }
 

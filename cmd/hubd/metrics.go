@@ -55,10 +55,10 @@ func (m *metrics) Commit(d time.Duration, events int) {
 // deliveries shows the distribution that the workers keep by themselves.
 type deliveries struct {
 	desc  *prometheus.Desc
-	stats *actors.Stats
+	stats func() *actors.Stats
 }
 
-func newDeliveries(stats *actors.Stats) *deliveries {
+func newDeliveries(stats func() *actors.Stats) *deliveries {
 	return &deliveries{stats: stats, desc: prometheus.NewDesc("hubd_delivery_seconds",
 		"Time from the acceptance of an update to the write that carries it, by write.", nil, nil)}
 }
@@ -68,7 +68,7 @@ func (d *deliveries) Describe(to chan<- *prometheus.Desc) { to <- d.desc }
 
 // Collect implements prometheus.Collector.
 func (d *deliveries) Collect(to chan<- prometheus.Metric) {
-	ages := d.stats.Ages()
+	ages := d.stats().Ages()
 	buckets := make(map[float64]uint64, len(ages.Bounds))
 	var total uint64
 	for i, n := range ages.Counts {
@@ -82,7 +82,7 @@ func (d *deliveries) Collect(to chan<- prometheus.Metric) {
 
 // watch adds the numbers that the rooms keep by themselves.
 func (m *metrics) watch(d *daemon) {
-	stats := d.hub.Stats()
+	stats := d.late.stats
 	m.registry.MustRegister(newDeliveries(stats))
 	gauge := func(name, help string, value func() float64) {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
@@ -90,17 +90,25 @@ func (m *metrics) watch(d *daemon) {
 	counter := func(name, help string, labels prometheus.Labels, value func() float64) {
 		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, value))
 	}
-	gauge("mercure_subscribers_connected", "Streams that are open.", func() float64 { return float64(stats.Connected()) })
-	counter("mercure_subscribers_total", "Streams opened.", nil, func() float64 { return float64(stats.Total()) })
-	counter("hubd_deliveries_total", "Updates written to streams.", nil, func() float64 { return float64(stats.Deliveries()) })
-	gauge("hubd_queue_bytes", "Bytes of updates that wait for streams; streams share them.", func() float64 { return float64(stats.QueuedBytes()) })
-	gauge("hubd_catchup_streams", "Streams that read history.", func() float64 { return float64(stats.CatchingUp()) })
-	counter("hubd_replay_events_total", "Updates written to streams from history.", nil, func() float64 { return float64(stats.Replayed()) })
-	counter("hubd_replay_misses_total", "Cursors asked for that are not retained.", nil, func() float64 { return float64(stats.Misses()) })
-	gauge("hubd_topics", "Topics in use.", func() float64 { return float64(stats.Topics()) })
-	gauge("hubd_connections", "Connections to the hub, streams and others.", func() float64 { return float64(d.server.Connections()) })
+	gauge("mercure_subscribers_connected", "Streams that are open.", func() float64 { return float64(stats().Connected()) })
+	counter("mercure_subscribers_total", "Streams opened.", nil, func() float64 { return float64(stats().Total()) })
+	counter("hubd_deliveries_total", "Updates written to streams.", nil, func() float64 { return float64(stats().Deliveries()) })
+	gauge("hubd_queue_bytes", "Bytes of updates that wait for streams; streams share them.", func() float64 { return float64(stats().QueuedBytes()) })
+	gauge("hubd_catchup_streams", "Streams that read history.", func() float64 { return float64(stats().CatchingUp()) })
+	counter("hubd_replay_events_total", "Updates written to streams from history.", nil, func() float64 { return float64(stats().Replayed()) })
+	counter("hubd_replay_misses_total", "Cursors asked for that are not retained.", nil, func() float64 { return float64(stats().Misses()) })
+	gauge("hubd_topics", "Topics in use.", func() float64 { return float64(stats().Topics()) })
+	gauge("hubd_connections", "Connections to the hub, streams and others.", func() float64 { return float64(d.connections()) })
 	counter("hubd_store_damaged_records_total", "Records of the store that could not be read.", nil, func() float64 { return float64(d.damage.records.Load()) })
-	gauge("hubd_store_waiting", "Updates that wait for their commit.", func() float64 { return float64(d.appender.Waiting()) })
+	gauge("hubd_fanout_lag_events", "Stored updates that wait to be handed to streams.", func() float64 { return float64(d.late.lag()) })
+	counter("hubd_publishes_held_total", "Publishes that waited for the fan-out.", nil, func() float64 { return float64(d.late.publishesHeld()) })
+	gauge("hubd_store_waiting", "Updates that wait for their commit.", func() float64 { return float64(d.late.waiting()) })
+	gauge("hubd_store_held_elsewhere", "1 while the hub waits for a store that another process holds.", func() float64 {
+		if d.held.holder() == "" {
+			return 0
+		}
+		return 1
+	})
 	keys := d.verifier.KeySets
 	counter("hubd_jwks_fetches_total", "Fetches of key sets, by result.", prometheus.Labels{"result": "success"}, func() float64 { return float64(keys().Fetched) })
 	counter("hubd_jwks_fetches_total", "Fetches of key sets, by result.", prometheus.Labels{"result": "failure"}, func() float64 { return float64(keys().Failed) })
@@ -111,6 +119,6 @@ func (m *metrics) watch(d *daemon) {
 	gauge("hubd_selector_cache_cost_bytes", "Size of the selector cache.", func() float64 { return float64(cache().CostBytes) })
 	for _, reason := range actors.Reasons() {
 		counter("hubd_disconnects_total", "Streams that ended, by reason.", prometheus.Labels{"reason": reason.String()},
-			func() float64 { return float64(stats.Ended(reason)) })
+			func() float64 { return float64(stats().Ended(reason)) })
 	}
 }

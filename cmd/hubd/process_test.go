@@ -191,7 +191,7 @@ func TestDrainEndsEveryStreamAndExitsZero(t *testing.T) {
 func TestHeldStoreIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	holder := hubtest.Start(t, dir, "--anonymous", "--drain=0s")
+	holder := hubtest.Start(t, dir, "--anonymous", "--drain=0s", "--no-handover")
 	id := holder.PublishData(t, topic, "from the holder")
 
 	impatient := hubtest.Launch(t, dir, "--store-wait=100ms")

@@ -55,7 +55,7 @@ func TestRunExitCodes(t *testing.T) {
 		"help of serve":         {[]string{"serve", "--help"}, nil, 0, "($HUBD_PUBLISHER_KEY_FILE)", ""},
 		"help of check":         {[]string{"check", "-h"}, nil, 0, "Load and validate", ""},
 		"help and a mistake":    {[]string{"--help", "--nope"}, nil, 2, "", "hubd: unknown flag --nope; see hubd --help\n"},
-		"unknown command":       {[]string{"chekc"}, nil, 2, "", "hubd: unknown command \"chekc\"; the commands are serve, check, token, version; see hubd --help\n"},
+		"unknown command":       {[]string{"chekc"}, nil, 2, "", "hubd: unknown command \"chekc\"; the commands are serve, check, token, store, version; see hubd --help\n"},
 		"unknown flag":          {[]string{"--lisen=:1"}, nil, 2, "", "hubd: unknown flag --lisen, did you mean \"--listen\"?; see hubd --help\n"},
 		"unknown flag of check": {[]string{"check", "--nope"}, nil, 2, "", "unknown flag --nope"},
 		"argument too many":     {[]string{"check", "now"}, nil, 2, "", "unexpected argument now"},

@@ -59,8 +59,8 @@ func TestPublishWithoutCreditsIs503(t *testing.T) {
 	token := "Bearer " + hubtest.Token(t, []string{"*"}, nil)
 	wantUnavailable(t, hubtest.Do(t, http.MethodPost, url, "topic=a", "Authorization", token), "not stored")
 	starting.Store(true)
-	wantUnavailable(t, hubtest.Do(t, http.MethodPost, url, "topic=a", "Authorization", token), "starting")
-	wantUnavailable(t, hubtest.Do(t, http.MethodGet, url+"?topic=a", ""), "starting")
+	wantUnavailable(t, hubtest.Do(t, http.MethodPost, url, "topic=a", "Authorization", token), "not ready")
+	wantUnavailable(t, hubtest.Do(t, http.MethodGet, url+"?topic=a", ""), "not ready")
 }
 
 // A token that cannot be verified now may be valid: 503, not the 401 that makes a client throw it away.

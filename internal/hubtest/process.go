@@ -194,6 +194,9 @@ func (p *Process) Wait(t testing.TB) int {
 	}
 }
 
+// Exited is closed when the process has ended.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
 // Stop ends the hub as an operator does, and fails the test unless it ends cleanly.
 func (p *Process) Stop(t testing.TB) {
 	t.Helper()

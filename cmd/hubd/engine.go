@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"hubd/actors"
+	"hubd/persistence"
+)
+
+// engine is the part of the hub that stands on the open store. It begins when the store was opened, and ends before the
+// store is closed or handed over.
+type engine struct {
+	store    persistence.Log
+	appender *persistence.Store
+	hub      *actors.Hub
+
+	closing sync.Once
+	ended   chan struct{} // closed by close
+}
+
+// newEngine starts an engine on the store, which is the engine's from then on; after an error it is closed.
+func (d *daemon) newEngine(store persistence.Log) (*engine, error) {
+	e := &engine{store: store, ended: make(chan struct{})}
+	if err := e.start(d); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	return e, nil
+}
+
+func (e *engine) start(d *daemon) error {
+	system := actors.NewSystem(d.log)
+	var err error
+	e.appender, err = persistence.NewStore(persistence.Options{
+		Log: e.store, System: system, Observer: d.metrics,
+		Credits: d.cfg.MaxPending, CreditBytes: int64(d.cfg.MaxPendingBytes),
+	})
+	if err != nil {
+		return err
+	}
+	batch := int(min(d.cfg.BatchBytes, d.cfg.QueueBytes))
+	e.hub, err = actors.New(actors.Options{
+		System: system, Log: e.store, Store: e.appender, Space: d.space, HubPath: d.hubPath(), Logger: d.log,
+		MaxLag: d.cfg.MaxLag, PublishWait: d.cfg.PublishWait, MaxTopics: d.cfg.MaxTopicActors,
+		QueueBytes: int64(d.cfg.QueueBytes), BatchBytes: batch, PageBytes: batch,
+		Heartbeat: d.cfg.Heartbeat, DispatchTimeout: d.cfg.DispatchTimeout,
+	})
+	if err != nil {
+		return err
+	}
+	return e.hub.Start()
+}
+
+// drain ends the streams, spread over the time.
+func (e *engine) drain(over time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), over+stopPatience)
+	defer cancel()
+	e.hub.Drain(ctx, over)
+}
+
+// close ends what was started: what was acknowledged is in the store, which is closed last. Idempotent.
+func (e *engine) close() error {
+	e.closing.Do(func() { close(e.ended) })
+	if e.hub != nil {
+		e.hub.Stop()
+	}
+	if e.appender != nil {
+		e.appender.Stop()
+	}
+	return e.store.Close()
+}
