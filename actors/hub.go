@@ -56,7 +56,7 @@ type Options struct {
 	MaxLag int
 	// PublishWait is how long they wait before they are refused with ErrBehind, 5 s if zero.
 	PublishWait time.Duration
-	// Replayers is how many pages of history are read at a time, twice the cores if zero.
+	// Replayers is how many pages of history are under way at a time, 16 for each core if zero.
 	Replayers int
 	// MaxTopics bounds the topic actors kept, 16,384 if zero; a topic beyond it costs a lookup more.
 	MaxTopics int
@@ -80,7 +80,7 @@ func (o *Options) defaults() error {
 		{&o.BatchBytes, 64 << 10},
 		{&o.PageBytes, 64 << 10},
 		{&o.MaxLag, 8192},
-		{&o.Replayers, 2 * runtime.GOMAXPROCS(0)},
+		{&o.Replayers, 16 * runtime.GOMAXPROCS(0)},
 		{&o.MaxTopics, 16384},
 	} {
 		if *d.field <= 0 {
@@ -148,7 +148,7 @@ func New(o Options) (*Hub, error) {
 		actor.WithMailbox(func() actor.Mailbox { return h.workers.newMailbox() }),
 		actor.WithGuardian(stopOnFault()),
 	)
-	h.replayer = newReplayer(o.Log, o.PageBytes, func(s *Subscriber, p *page) { h.toSubscriber(s, p) })
+	h.replayer = newReplayer(o.Log, o.PageBytes, h.sendPage)
 	h.gate = newGate(o.MaxLag, o.PublishWait, h.lag)
 	h.announcer = newAnnouncer(o.Store, o.HubPath, o.Logger)
 	return h, nil

@@ -168,6 +168,12 @@ func (h *Hub) toHub(message any) { h.o.System.Root.Send(h.pid, message) }
 
 func (h *Hub) toSubscriber(s *Subscriber, message any) { s.inbox.send(message) }
 
+// sendPage returns when the subscriber has run, so that few pages wait for workers.
+func (h *Hub) sendPage(s *Subscriber, p *page, t *turnstile) {
+	h.toSubscriber(s, p)
+	t.await(s.inbox.worker)
+}
+
 func (h *Hub) read(q *readRequest)           { h.replayer.request(q) }
 func (h *Hub) arm(d *deadline, at time.Time) { h.wheel.arm(d, at) }
 func (h *Hub) disarm(d *deadline)            { h.wheel.disarm(d) }

@@ -10,12 +10,14 @@ import (
 // scanPages bounds how many pages of history that hold nothing for a subscriber are read in its turn.
 const scanPages = 16
 
-// replayer reads pages of history for subscribers that are behind. Its few goroutines bound how many
-// pages are in the making; who waits is one entry per subscriber, served first come, first served.
+// replayer reads pages of history for subscribers that are behind. A goroutine has one page under way until the
+// subscriber has written it, so live events wait behind a few pages, however many streams catch up. Who waits for
+// a page is one entry per subscriber, served first come, first served.
 type replayer struct {
 	log       persistence.Log
 	pageBytes int
-	reply     func(s *Subscriber, p *page)
+	// reply sends the page and returns when the subscriber has run.
+	reply func(s *Subscriber, p *page, t *turnstile)
 
 	mu      sync.Mutex
 	wake    *sync.Cond
@@ -34,7 +36,7 @@ type readRequest struct {
 	anchored bool
 }
 
-func newReplayer(log persistence.Log, pageBytes int, reply func(*Subscriber, *page)) *replayer {
+func newReplayer(log persistence.Log, pageBytes int, reply func(*Subscriber, *page, *turnstile)) *replayer {
 	r := &replayer{log: log, pageBytes: pageBytes, reply: reply}
 	r.wake = sync.NewCond(&r.mu)
 	return r
@@ -63,6 +65,7 @@ func (r *replayer) request(q *readRequest) {
 }
 
 func (r *replayer) work() {
+	t := newTurnstile()
 	for {
 		r.mu.Lock()
 		for len(r.waiting) == 0 && !r.closed {
@@ -76,7 +79,7 @@ func (r *replayer) work() {
 		r.waiting[0] = nil
 		r.waiting = r.waiting[1:]
 		r.mu.Unlock()
-		r.reply(q.s, r.read(q))
+		r.reply(q.s, r.read(q), t)
 	}
 }
 

@@ -105,6 +105,26 @@ func (m *marker) run() {
 	}
 }
 
+// turnstile waits for a worker to come by. It serves one goroutine.
+type turnstile struct {
+	turn   turn
+	passed chan struct{} // capacity 1
+}
+
+func newTurnstile() *turnstile {
+	t := &turnstile{passed: make(chan struct{}, 1)}
+	t.turn.runner = t
+	return t
+}
+
+func (t *turnstile) run() { t.passed <- struct{}{} }
+
+// await returns when the worker has run what was scheduled before.
+func (t *turnstile) await(w *worker) {
+	w.schedule(&t.turn)
+	<-t.passed
+}
+
 // schedule queues a turn, which is in no queue.
 func (w *worker) schedule(t *turn) {
 	if w.turns.add(t) {
