@@ -26,6 +26,9 @@ import (
 // stopPatience is how long a stop waits for requests under way after the streams have ended.
 const stopPatience = 5 * time.Second
 
+// lingerPoll is how often a hub that was relieved looks whether clients are left.
+const lingerPoll = 20 * time.Millisecond
+
 // serve runs the hub until ctx ends, and then stops it in order, or until another process has taken its place.
 func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) error {
 	logger := newLogger(cfg, stderr)
@@ -315,9 +318,19 @@ func (d *daemon) leave(ctx context.Context, r heirResult) error {
 	d.log.Info("handed over", slog.Int("streams", r.outcome.Streams.Taken), slog.Int("not moved", len(d.heir.giver.left)+len(d.heir.giver.streams)))
 	logged(d.log, "not all streams were moved", r.err)
 	d.heir.giver.end(ctx, d.cfg.Drain)
+	d.linger(ctx)
 	err := d.stopServers()
 	d.release()
 	return err
+}
+
+// linger answers what still comes on connections that publishers keep open, 503 and the end of the connection each, for
+// up to the drain time: a connection that is closed while a request is on its way leaves its client in doubt.
+func (d *daemon) linger(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.Drain)
+	defer cancel()
+	for d.server.Connections() > 0 && wait(ctx, lingerPoll) == nil {
+	}
 }
 
 func (d *daemon) stopServers() error {
