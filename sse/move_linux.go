@@ -22,7 +22,7 @@ func (s *Server) Release(c actors.Conn) (fd int, err error) {
 		return 0, fmt.Errorf("taking a stream's socket: %w", os.NewSyscallError("fcntl", err))
 	}
 	// A socket with another descriptor does not leave the kernel's list when this one is closed.
-	s.poller.unwatch(st.conn)
+	s.poller.unwatch((*conn)(st))
 	_ = st.Close()
 	return fd, nil
 }
@@ -40,7 +40,7 @@ func (s *Server) Adopt(fd int) (actors.Conn, error) {
 	}
 	c := &conn{server: s, address: address(peer), detached: true, fd: fd}
 	s.connections.admit(c.address)
-	return &stream{c}, nil
+	return (*stream)(c), nil
 }
 
 // address is the IP address of a peer, as net writes it.

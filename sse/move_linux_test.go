@@ -31,7 +31,7 @@ func TestReleasedSocketGoesOnAtAnotherServer(t *testing.T) {
 	st := adopted.(*stream)
 	w := &seen{make(chan struct{}, 8), make(chan struct{}, 8)}
 	st.subscriber = w
-	if err := next.poller.add(st.conn); err != nil {
+	if err := next.poller.add((*conn)(st)); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := adopted.Write([]byte("data")); n != 4 || err != nil {

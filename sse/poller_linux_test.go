@@ -44,7 +44,7 @@ func dial(t *testing.T, s *Server) (*stream, *seen, *net.TCPConn) {
 	}
 	w := &seen{make(chan struct{}, 8), make(chan struct{}, 8)}
 	st.subscriber = w
-	if err := s.poller.add(st.conn); err != nil {
+	if err := s.poller.add((*conn)(st)); err != nil {
 		t.Fatal(err)
 	}
 	return st, w, far.(*net.TCPConn)
@@ -78,7 +78,7 @@ func TestPollerReportsHangUps(t *testing.T) {
 		t.Fatal("a closed stream still counts")
 	}
 	// fasthttp closes what it handed over; that must not close another's descriptor or count twice.
-	if err := near.conn.Close(); err != nil || s.connections.count() != 0 {
+	if err := (*conn)(near).Close(); err != nil || s.connections.count() != 0 {
 		t.Fatalf("second close: %v, %d connections", err, s.connections.count())
 	}
 }
@@ -130,7 +130,7 @@ func TestPollerSlotsAreNotConfused(t *testing.T) {
 	if second.slot.index != old.index {
 		t.Fatalf("slot %d was not used again", old.index)
 	}
-	if s.poller.lookup(old) != nil || s.poller.lookup(second.slot) != second.conn {
+	if s.poller.lookup(old) != nil || s.poller.lookup(second.slot) != (*conn)(second) {
 		t.Fatal("an old slot finds the new connection")
 	}
 }

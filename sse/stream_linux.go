@@ -10,8 +10,8 @@ import (
 	"hubd/actors"
 )
 
-// stream is a detached connection as a subscriber sees it.
-type stream struct{ *conn }
+// stream is a detached connection as a subscriber sees it: the same memory, one look into it less for each write.
+type stream conn
 
 // detach takes the connection from fasthttp.
 func (c *conn) detach() (*stream, error) {
@@ -23,13 +23,13 @@ func (c *conn) detach() (*stream, error) {
 		return nil, fmt.Errorf("taking the socket of a stream: %w", err)
 	}
 	c.detached = true
-	return &stream{c}, nil
+	return (*stream)(c), nil
 }
 
 // Watch implements actors.Conn.
 func (s *stream) Watch(subscriber *actors.Subscriber) {
 	s.subscriber = subscriber
-	if err := s.server.poller.add(s.conn); err != nil {
+	if err := s.server.poller.add((*conn)(s)); err != nil {
 		// A socket that cannot be watched is one whose client cannot be heard: end it.
 		subscriber.Hangup()
 	}
@@ -63,6 +63,6 @@ func (s *stream) Write(p []byte) (n int, err error) {
 
 // Close implements actors.Conn.
 func (s *stream) Close() error {
-	s.server.poller.remove(s.conn)
-	return s.finish()
+	s.server.poller.remove((*conn)(s))
+	return (*conn)(s).finish()
 }
