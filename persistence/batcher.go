@@ -54,9 +54,11 @@ func (b *batcher) flush() {
 	err := b.append()
 	if err != nil {
 		err = fmt.Errorf("%w: %w", ErrFailed, err)
-		b.health.fail(err)
-	} else {
-		b.health.recover()
+		if b.health.fail(err) {
+			b.observer.Failing(err)
+		}
+	} else if b.health.recover() {
+		b.observer.Failing(nil)
 	}
 	for _, r := range b.requests {
 		b.answer(r, err)

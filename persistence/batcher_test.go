@@ -31,6 +31,14 @@ type commits []int
 
 func (c *commits) Commit(d time.Duration, events int) { *c = append(*c, events) }
 
+// observed sees commits and changes of health: true for a log that fails.
+type observed struct {
+	*commits
+	failing []bool
+}
+
+func (o *observed) Failing(err error) { o.failing = append(o.failing, err != nil) }
+
 // clock is a clock that stands until it is moved.
 type clock struct{ at time.Time }
 
@@ -41,13 +49,15 @@ type batcherTest struct {
 	log     *stubLog
 	clock   *clock
 	commits *commits
+	seen    *observed
 	probes  int
 }
 
 func newBatcherTest() *batcherTest {
 	b := &batcherTest{log: &stubLog{}, clock: &clock{at: time.Unix(1000, 0)}, commits: &commits{}}
+	b.seen = &observed{commits: b.commits}
 	b.batcher = &batcher{
-		log: b.log, health: &health{now: b.clock.now, interval: time.Second}, observer: b.commits, now: b.clock.now,
+		log: b.log, health: &health{now: b.clock.now, interval: time.Second}, observer: b.seen, now: b.clock.now,
 		maxEvents: 4, maxBytes: 2000, probed: func() { b.probes++ },
 	}
 	return b
@@ -289,5 +299,22 @@ func TestWriterLetsPublishersCatchUp(t *testing.T) {
 		if yields != step.yields || !slices.Equal(b.log.batches, step.batches) {
 			t.Errorf("step %d: %d yields and batches %v, want %d and %v", i, yields, b.log.batches, step.yields, step.batches)
 		}
+	}
+}
+
+// Who observes the store hears of a failure once, and of the end of it once.
+func TestBatcherTellsOfFailuresOnce(t *testing.T) {
+	t.Parallel()
+	b := newBatcherTest()
+	results := []error{nil, errors.New("disk"), errors.New("disk"), nil, nil, errors.New("disk"), nil}
+	for _, err := range results {
+		b.log.append = func([]*mercure.Event) error { return err }
+		r := newRequest(10)
+		r.trial = true
+		b.add(r, true)
+		<-r.done
+	}
+	if want := []bool{true, false, true, false}; !slices.Equal(b.seen.failing, want) {
+		t.Errorf("changes of health: %v, want %v", b.seen.failing, want)
 	}
 }

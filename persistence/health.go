@@ -25,13 +25,20 @@ type failure struct {
 	next atomic.Int64 // time of the next trial, Unix nanoseconds
 }
 
-func (h *health) fail(err error) {
+// fail and recover report whether that is news.
+func (h *health) fail(err error) (news bool) {
 	f := &failure{err: err}
 	f.next.Store(h.now().Add(h.interval).UnixNano())
-	h.failure.Store(f)
+	return h.failure.Swap(f) == nil
 }
 
-func (h *health) recover() { h.failure.Store(nil) }
+func (h *health) recover() (news bool) {
+	if h.failure.Load() == nil {
+		return false
+	}
+	h.failure.Store(nil)
+	return true
+}
 
 // err returns why the last append failed, or nil.
 func (h *health) err() error {

@@ -27,6 +27,8 @@ var (
 type Observer interface {
 	// Commit is called after each batch of events that was committed, with how long that took.
 	Commit(d time.Duration, events int)
+	// Failing is called when the log fails to append although it did not before, and with nil when it appends again.
+	Failing(err error)
 }
 
 // Options are those of NewStore. Zero fields take the defaults.
@@ -91,6 +93,7 @@ func (o Options) Validate() error {
 type noObserver struct{}
 
 func (noObserver) Commit(time.Duration, int) {}
+func (noObserver) Failing(error)             {}
 
 // Store is the way of publishers into a log. It owns the persistence actor; the log is its owner's.
 // All methods may be called from any goroutine.

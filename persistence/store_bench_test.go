@@ -20,6 +20,8 @@ import (
 // batches counts what the actor commits.
 type batches struct{ commits, events atomic.Int64 }
 
+func (b *batches) Failing(error) {}
+
 func (b *batches) Commit(_ time.Duration, events int) {
 	b.commits.Add(1)
 	b.events.Add(int64(events))

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -34,7 +35,7 @@ func (e *engine) start(d *daemon) error {
 	system := actors.NewSystem(d.log)
 	var err error
 	e.appender, err = persistence.NewStore(persistence.Options{
-		Log: e.store, System: system, Observer: d.metrics,
+		Log: e.store, System: system, Observer: &storeWatch{d.metrics, d.log},
 		Credits: d.cfg.MaxPending, CreditBytes: int64(d.cfg.MaxPendingBytes),
 	})
 	if err != nil {
@@ -70,4 +71,19 @@ func (e *engine) close() error {
 		e.appender.Stop()
 	}
 	return e.store.Close()
+}
+
+// storeWatch measures commits and logs when the store begins to fail and when that is over.
+type storeWatch struct {
+	*metrics
+	log *slog.Logger
+}
+
+// Failing implements persistence.Observer.
+func (w *storeWatch) Failing(err error) {
+	if err != nil {
+		w.log.Error("the store fails, publishes are refused", slog.Any("error", err))
+		return
+	}
+	w.log.Info("the store works again")
 }

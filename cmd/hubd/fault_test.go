@@ -88,6 +88,7 @@ func TestFullDisk(t *testing.T) {
 				t.Fatalf("round %d: a publish is answered %d on a full disk", round, status)
 			}
 		}
+		p.AwaitLog(t, "the store fails, publishes are refused")
 		status, reason := hubtest.Get(t, p.Admin+"/readyz")
 		if status != http.StatusServiceUnavailable || !strings.Contains(reason, "no space left on device") || strings.Contains(reason, hubtest.Secret) {
 			t.Errorf("round %d: readiness is %d %q", round, status, reason)
@@ -97,6 +98,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		free()
 		awaitReady(t, p)
+		p.AwaitLog(t, "the store works again")
 	}
 	publish("last")
 	live.Expect(t, acknowledged...)
