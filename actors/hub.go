@@ -40,6 +40,8 @@ type Options struct {
 	Store Appender
 	// Space compiles and matches selectors.
 	Space *topics.Space
+	// Revoked reports whether the token of a stream was revoked; nil revokes none. It must not wait.
+	Revoked func(*Identity) bool
 	// Logger is told of ends of streams (debug) and of faults.
 	Logger *slog.Logger
 

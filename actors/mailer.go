@@ -29,6 +29,8 @@ type mailer interface {
 	tally(s *Subscriber) *tally
 	scratch() *[]byte
 	release(*[]byte)
+	// revoked reports whether the identity, which may be nil, may have no stream any more.
+	revoked(i *Identity) bool
 	// gone is called once, when the subscriber has ended.
 	gone(s *Subscriber, r Reason)
 }

@@ -12,11 +12,11 @@ import (
 //	tail              hub          available
 //	edge, subscriber  hub          enrol, join, leave
 //	Hub               hub          settle, drain, release
-//	edge              hub          census
+//	edge              hub          census, revoke
 //	hub               hub          available, sweep
 //	workers           hub          handled
 //	hub               topic        deliver
-//	hub               subscriber   *batch, joined, overflowed, drainAt, release, left
+//	hub               subscriber   *batch, joined, overflowed, revoked, drainAt, release, left
 //	edge              subscriber   attach, writable, hungUp
 //	replayer          subscriber   *page
 //	wheel             subscriber   tick
@@ -44,6 +44,11 @@ type (
 	settle struct{ done chan<- struct{} }
 	// census is answered with what is known of all subscribers.
 	census struct{ reply chan<- []mercure.Subscription }
+	// revoke ends the streams that are revoked or follow one of the topics, and is answered with how many they are.
+	revoke struct {
+		followed []string
+		reply    chan<- int
+	}
 	// drain ends every stream, spread over the time.
 	drain struct{ over time.Duration }
 
@@ -65,6 +70,8 @@ type (
 	joined struct{ at uint64 }
 	// overflowed says that no more events will be handed over: the queue was full.
 	overflowed struct{}
+	// revoked says that the stream's token was revoked, or a topic that it follows.
+	revoked struct{}
 	// drainAt sets the time at which the stream ends because the hub stops.
 	drainAt struct{ at time.Time }
 	// left says that the hub holds the subscriber no more and sends nothing after this.

@@ -14,6 +14,8 @@ const (
 	ReasonLifetime
 	// ReasonExpired is a token that reached its expiration time.
 	ReasonExpired
+	// ReasonRevoked is a token, or a topic that the stream follows, that was revoked.
+	ReasonRevoked
 	// ReasonBehind is a cursor that fell out of the retained history while it was being read.
 	ReasonBehind
 	// ReasonStore is a history that could not be read.
@@ -39,7 +41,7 @@ func Reasons() []Reason {
 // String returns the label's value.
 func (r Reason) String() string {
 	return [...]string{
-		"client", "write_error", "stalled", "lifetime", "token_expired",
+		"client", "write_error", "stalled", "lifetime", "token_expired", "revoked",
 		"behind_history", "store_error", "shutdown", "handover", "fault", "unknown",
 	}[min(r, reasons)]
 }

@@ -57,6 +57,8 @@ func (a *subscriberActor) receive(message any) {
 		a.s.onJoined(m.at)
 	case overflowed:
 		a.s.onOverflowed()
+	case revoked:
+		a.s.onRevoked()
 	case drainAt:
 		a.s.onDrain(m.at)
 	case release:
@@ -127,6 +129,8 @@ func (a *hubActor) Receive(ctx actor.Context) {
 		a.hub.notify()
 	case census:
 		m.reply <- a.q.census()
+	case revoke:
+		m.reply <- a.q.revoke(m.followed, a.hub.revoked)
 	case drain:
 		a.q.drain(time.Now(), m.over)
 	case release:

@@ -49,7 +49,7 @@ func (s *Subscriber) onRelease(to *released) {
 func (s *Subscriber) remainder() *Subscription {
 	o := &Subscription{
 		Want: s.want, Grants: s.grants, Conn: s.conn, Prelude: s.prelude,
-		Ends: s.lifetime, Continued: true,
+		Identity: s.identity, Ends: s.lifetime, Continued: true,
 	}
 	if s.current != nil {
 		s.truncate()

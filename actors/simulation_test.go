@@ -136,6 +136,7 @@ func (m *simulation) counters() *Stats         { return &m.stats }
 func (m *simulation) tally(*Subscriber) *tally { return m.stats.tallies[0] }
 func (m *simulation) scratch() *[]byte         { return new([]byte) }
 func (m *simulation) release(*[]byte)          {}
+func (m *simulation) revoked(*Identity) bool   { return false }
 
 func (m *simulation) gone(s *Subscriber, r Reason) {
 	if r != ReasonHandover {

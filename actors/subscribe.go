@@ -28,6 +28,8 @@ type Subscription struct {
 	Want, Grants *topics.Set
 	// Cursor is where history begins; nil for live events only.
 	Cursor *Cursor
+	// Identity is whom the token names; nil for nobody.
+	Identity *Identity
 	// Expires is when the token ends; zero for never.
 	Expires time.Time
 	// Lifetime is the longest life of the stream; zero is no bound. It is shortened by up to a tenth at
@@ -125,7 +127,7 @@ func (h *Hub) Subscribe(o *Subscription) error {
 	now := time.Now()
 	s := &Subscriber{
 		hub: h, conn: o.Conn, want: o.Want, grants: o.Grants,
-		prelude: o.Prelude, member: -1,
+		identity: o.Identity, prelude: o.Prelude, member: -1,
 	}
 	if !o.Expires.IsZero() {
 		s.expires = o.Expires.Add(-expiryMargin)

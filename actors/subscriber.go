@@ -31,6 +31,9 @@ type Subscriber struct {
 	// want and grants are immutable: the matchers that route, and those that allow private events.
 	want, grants *topics.Set
 
+	// identity is whom the token names, nil for nobody; streams of one token share it.
+	identity *Identity
+
 	// presence is what others may know of the subscriber; nil for nothing.
 	presence *presence
 
@@ -105,6 +108,10 @@ func (s *Subscriber) begin(live bool) {
 	s.lastWrite = now
 	s.rearm(now)
 	s.hub.toHub(enrol{s, live})
+	if s.hub.revoked(s.identity) { // in this order; see Hub.Revoke
+		s.onRevoked()
+		return
+	}
 	if live {
 		return
 	}

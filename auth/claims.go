@@ -16,6 +16,7 @@ type claims struct {
 	issuer, subject, id string
 	audience            []string
 	expires, notBefore  time.Time
+	issued              time.Time
 }
 
 // readClaims reads the registered claims. One of the wrong type is an error in either dialect; null
@@ -30,8 +31,7 @@ func readClaims(members map[string]json.RawMessage) (claims, error) {
 		}
 		*target = s
 	}
-	var issued time.Time
-	for name, target := range map[string]*time.Time{"exp": &c.expires, "nbf": &c.notBefore, "iat": &issued} {
+	for name, target := range map[string]*time.Time{"exp": &c.expires, "nbf": &c.notBefore, "iat": &c.issued} {
 		t, err := readDate(members[name])
 		if err != nil {
 			return claims{}, fmt.Errorf("%q: %w", name, err)

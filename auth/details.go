@@ -16,14 +16,16 @@ const detailType = "https://mercure.rocks/authorization-detail"
 const (
 	actionPublish   = "publish"
 	actionSubscribe = "subscribe"
+	// actionRevoke is the hub's own; other hubs ignore it, as the specification asks.
+	actionRevoke = "revoke"
 )
 
 // detail is a Mercure authorization detail: what may be done with the topics that one of its
 // selectors matches ("Authorization Details").
 type detail struct {
-	publish, subscribe bool
-	selectors          []mercure.Matcher
-	payload            json.RawMessage
+	publish, subscribe, revoke bool
+	selectors                  []mercure.Matcher
+	payload                    json.RawMessage
 }
 
 // readDetails reads the authorization details of a 1.0 token, those of other types left out. A claim
@@ -100,6 +102,7 @@ func (d *detail) readActions(data json.RawMessage) error {
 		}
 		d.publish = d.publish || action == actionPublish
 		d.subscribe = d.subscribe || action == actionSubscribe
+		d.revoke = d.revoke || action == actionRevoke
 	}
 	return nil
 }

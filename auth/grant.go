@@ -22,10 +22,13 @@ type Grant struct {
 	// Expires is when the grant ends and a stream opened with it has to be closed. The zero time,
 	// which only 0.x knows, means never.
 	Expires time.Time
-	// ID, Subject and Issuer are the claims "jti", "sub" and "iss", empty where the token has none.
-	// Those of a 0.x token say what its issuer chose to write: the hub has checked the signature,
-	// but trusts no particular issuer.
-	ID, Subject, Issuer string
+	// Revoke selects the topics whose streams may be ended, and what stands for ids and subjects of tokens, which
+	// may be revoked. Nil selects none. The action is the hub's own ("Mercure Actions Registry").
+	Revoke *topics.Set
+	// Identity is whom the token names.
+	*Identity
+	// Bearer tells whose token it is.
+	Bearer Bearer
 
 	payloads []payload
 }

@@ -24,6 +24,9 @@ type KeySet struct {
 	// AllowHTTP allows plain http to other machines. Whoever can change the answer on its way chooses
 	// the keys.
 	AllowHTTP bool
+	// AllowPrivate allows a name that looks public to stand for a private address. Addresses, names without a dot
+	// and names such as keys.internal may be private anyway.
+	AllowPrivate bool
 }
 
 // Absent tells whether there is no set.

@@ -59,14 +59,8 @@ func newLocation(s KeySet) (*location, error) {
 	case u.Scheme == "http" && !s.AllowHTTP && !isLoopback(u.Hostname()):
 		return nil, fmt.Errorf("%w: plain http lets whoever is on the way to %s choose the keys; use https", ErrKeySet, u.Host)
 	}
-	l.client = &http.Client{Transport: newTransport(), CheckRedirect: l.checkRedirect}
+	l.client = &http.Client{Transport: newTransport(u, newGuard(u.Hostname(), s.AllowPrivate)), CheckRedirect: l.checkRedirect}
 	return l, nil
-}
-
-// newTransport returns a transport that keeps no connection and so no goroutine between two fetches,
-// which are minutes apart.
-func newTransport() *http.Transport {
-	return &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true}
 }
 
 // isLoopback reports whether the host is certainly this machine.

@@ -7,10 +7,10 @@ import (
 	"hubd/mercure"
 )
 
-// mercureClaim is what a 0.x token grants (0.x, "Publishers", "Subscribers" and "Payload").
+// mercureClaim is what a 0.x token grants (0.x, "Publishers", "Subscribers" and "Payload"). "revoke" is the hub's own.
 type mercureClaim struct {
-	publish, subscribe []mercure.Matcher
-	payload            json.RawMessage
+	publish, subscribe, revoke []mercure.Matcher
+	payload                    json.RawMessage
 }
 
 // findMercureClaim returns the claim that makes a token one of 0.x, or nil. The name that is a URL is
@@ -36,6 +36,9 @@ func readMercureClaim(data json.RawMessage, limits Limits) (mercureClaim, error)
 	}
 	if c.subscribe, err = readSelectorList(members["subscribe"], limits); err != nil {
 		return mercureClaim{}, fmt.Errorf(`"mercure.subscribe": %w`, err)
+	}
+	if c.revoke, err = readSelectorList(members["revoke"], limits); err != nil {
+		return mercureClaim{}, fmt.Errorf(`"mercure.revoke": %w`, err)
 	}
 	if payload := members["payload"]; !absent(payload) {
 		c.payload = compact(payload)

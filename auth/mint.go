@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"hubd/mercure"
@@ -25,6 +26,8 @@ type MintOptions struct {
 	// Publish and Subscribe are the selectors of what the bearer may publish and receive. Matchers
 	// of type Template are for 0.x only, where the other types become objects in the list.
 	Publish, Subscribe []mercure.Matcher
+	// Revoke are the selectors of what the bearer may revoke.
+	Revoke []mercure.Matcher
 	// Payload is attached to the subscriptions: a JSON object, in 0.x any JSON document.
 	Payload json.RawMessage
 	// Issuer and Audience are "iss" and "aud", which 1.0 requires.
@@ -49,7 +52,7 @@ func (o *MintOptions) Validate() error {
 	case o.Payload != nil && !json.Valid(o.Payload):
 		return fmt.Errorf("%w: the payload is not JSON", ErrMint)
 	}
-	for _, m := range append(o.Publish[:len(o.Publish):len(o.Publish)], o.Subscribe...) {
+	for _, m := range slices.Concat(o.Publish, o.Subscribe, o.Revoke) {
 		if m.Pattern == "" {
 			return fmt.Errorf("%w: a selector is empty", ErrMint)
 		}
@@ -158,6 +161,9 @@ func (o *MintOptions) details() []mintedDetail {
 			Type: detailType, Actions: []string{actionSubscribe}, Topics: mintMatchers(o.Subscribe), Payload: o.Payload,
 		})
 	}
+	if len(o.Revoke) > 0 {
+		details = append(details, mintedDetail{Type: detailType, Actions: []string{actionRevoke}, Topics: mintMatchers(o.Revoke)})
+	}
 	return details
 }
 
@@ -176,7 +182,7 @@ func mintMatcher(m mercure.Matcher) mintedMatcher {
 // mercureClaim returns the claim of 0.x, where a template is a mere string.
 func (o *MintOptions) mercureClaim() map[string]any {
 	claim := map[string]any{}
-	for name, selectors := range map[string][]mercure.Matcher{"publish": o.Publish, "subscribe": o.Subscribe} {
+	for name, selectors := range map[string][]mercure.Matcher{"publish": o.Publish, "subscribe": o.Subscribe, "revoke": o.Revoke} {
 		if len(selectors) == 0 {
 			continue
 		}

@@ -44,6 +44,9 @@ type Options struct {
 	// KiB of its length begun. 0 means 10,000, less than 0 none; odd numbers are rounded up. A place
 	// costs about 1 KB of memory where a token has a selector or two, and 5 KB where it is full of them.
 	CacheTokens int
+	// MaxRevocations bounds the ids and subjects that are revoked at a time; 0 means 10,000. Each takes a few
+	// hundred bytes.
+	MaxRevocations int
 }
 
 // Limits bound what a token may carry ("Authorization Details", "Resource Limits"). A token beyond
@@ -63,6 +66,7 @@ const (
 	defaultDetails     = 100
 	defaultTopics      = 1000
 	defaultCacheTokens = 10_000
+	defaultRevocations = 10_000
 )
 
 // Validate names everything that is wrong with the options; the errors are joined.
@@ -87,6 +91,9 @@ func (o *Options) Validate() error {
 		if err := issuer.validateKeys(); err != nil {
 			errs = append(errs, fmt.Errorf("issuer %q: %w", issuer.ID, err))
 		}
+	}
+	if o.MaxRevocations < 0 {
+		errs = append(errs, errors.New("limit of revocations is negative"))
 	}
 	if o.Refresh < 0 {
 		errs = append(errs, errors.New("refresh of key sets is negative"))
@@ -121,6 +128,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.Limits = o.Limits.withDefaults()
 	o.CacheTokens = orDefault(o.CacheTokens, defaultCacheTokens)
+	o.MaxRevocations = orDefault(o.MaxRevocations, defaultRevocations)
 	return o
 }
 

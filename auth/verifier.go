@@ -28,8 +28,10 @@ type Verifier struct {
 	now      func() time.Time
 	limits   Limits
 	cache    *grantCache
+	// revocations are looked up where the cache is not: Revoke voids the cache.
+	revocations *revocations
 
-	// generation counts the changes of the sets. A grant is remembered for one generation.
+	// generation counts the changes of the sets and of the revocations. A grant is remembered for one generation.
 	generation atomic.Uint64
 }
 
@@ -51,6 +53,8 @@ func New(o Options) (*Verifier, error) {
 		now:      o.Now,
 		limits:   o.Limits,
 		cache:    newGrantCache(o.CacheTokens),
+
+		revocations: newRevocations(o.MaxRevocations),
 	}
 	sets := map[string]*remoteSet{}
 	own := o.own()
@@ -139,6 +143,9 @@ func (v *Verifier) verify(role Role, token, audience string, generation uint64) 
 		return grant, nil
 	}
 	grant, err := v.validate(role, token, audience, now)
+	if err == nil && v.revocations.has(grant.Identity, now) {
+		err = errRevoked
+	}
 	switch {
 	case errors.Is(err, ErrKeysUnavailable):
 		return nil, err
@@ -174,7 +181,9 @@ func (v *Verifier) validate(role Role, token, audience string, now time.Time) (*
 	if err := c.checkTime(now); err != nil {
 		return nil, err
 	}
-	grant.Expires, grant.ID, grant.Subject, grant.Issuer = c.expires, c.id, c.subject, c.issuer
+	grant.Expires = c.expires
+	grant.Identity = &Identity{Issuer: c.issuer, Subject: c.subject, ID: c.id, Issued: c.issued}
+	grant.Bearer = newBearer(grant.Identity, token)
 	if grant.Dialect == V1 {
 		if err = c.checkAccess(audience); err == nil {
 			err = v.grantDetails(grant, members["authorization_details"])
@@ -235,10 +244,10 @@ func (v *Verifier) grantDetails(grant *Grant, claim json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	var publish, subscribe []mercure.Matcher
+	var publish, subscribe, revoke []mercure.Matcher
 	for _, d := range details {
 		// A detail without a known action grants nothing, but its selectors have to be sound as well.
-		if !d.publish && !d.subscribe {
+		if !d.publish && !d.subscribe && !d.revoke {
 			if _, err := v.set(d.selectors); err != nil {
 				return err
 			}
@@ -249,8 +258,11 @@ func (v *Verifier) grantDetails(grant *Grant, claim json.RawMessage) error {
 		if d.subscribe {
 			subscribe = append(subscribe, d.selectors...)
 		}
+		if d.revoke {
+			revoke = append(revoke, d.selectors...)
+		}
 	}
-	if err := v.fill(grant, publish, subscribe); err != nil {
+	if err := v.fill(grant, publish, subscribe, revoke); err != nil {
 		return err
 	}
 	grant.payloads, err = v.payloads(details)
@@ -290,7 +302,7 @@ func (v *Verifier) grantClaim(grant *Grant, data json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	if err := v.fill(grant, claim.publish, claim.subscribe); err != nil {
+	if err := v.fill(grant, claim.publish, claim.subscribe, claim.revoke); err != nil {
 		return err
 	}
 	if claim.payload != nil {
@@ -301,8 +313,11 @@ func (v *Verifier) grantClaim(grant *Grant, data json.RawMessage) error {
 
 // fill sets what the grant selects. One set serves both ends if they are equal, as they often are,
 // because sets are most of what a grant takes in memory.
-func (v *Verifier) fill(grant *Grant, publish, subscribe []mercure.Matcher) error {
+func (v *Verifier) fill(grant *Grant, publish, subscribe, revoke []mercure.Matcher) error {
 	var err error
+	if grant.Revoke, err = v.set(revoke); err != nil {
+		return err
+	}
 	if grant.Publish, err = v.set(publish); err != nil {
 		return err
 	}
