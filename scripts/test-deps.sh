@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need beside Go, from Debian's packages: a Chromium for the tests of pages, and
-# Node with npm for the test of the npm package "eventsource".
+# Installs what the tests need beside Go, from Debian's packages: a Chromium for the tests of pages, Node
+# with npm for the test of the npm package "eventsource", and Prometheus for those of rules and dashboards.
 set -euo pipefail
 
 packages=()
@@ -8,6 +8,7 @@ packages=()
 command -v chromium >/dev/null || packages+=(chromium)
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
+{ command -v prometheus && command -v promtool; } >/dev/null || packages+=(prometheus)
 
 if [ "${#packages[@]}" -eq 0 ]; then
 	exit 0
@@ -20,7 +21,13 @@ fi
 
 echo "test-deps: installing from Debian: ${packages[*]}"
 apt-get update -qq
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+# The tests start Prometheus themselves. Without its unit and its script the package brings no service that would run
+# now and at every boot.
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	-o DPkg::Options::=--path-exclude=/lib/systemd/system/prometheus.service \
+	-o DPkg::Options::=--path-exclude=/usr/lib/systemd/system/prometheus.service \
+	-o DPkg::Options::=--path-exclude=/etc/init.d/prometheus \
+	"${packages[@]}" >/dev/null
 for package in "${packages[@]}"; do
 	echo "test-deps: installed $package $(dpkg-query -W -f '${Version}' "$package")"
 done
