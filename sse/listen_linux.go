@@ -2,6 +2,8 @@ package sse
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"net"
 	"os"
 	"syscall"
@@ -11,7 +13,7 @@ import (
 )
 
 func listenConfig() *net.ListenConfig {
-	return &net.ListenConfig{
+	c := &net.ListenConfig{
 		KeepAlive: -1, // not by the net package, for each connection
 		Control: func(_, _ string, raw syscall.RawConn) error {
 			var err error
@@ -21,6 +23,9 @@ func listenConfig() *net.ListenConfig {
 			return os.NewSyscallError("setsockopt", err)
 		},
 	}
+	// The net package prefers multipath TCP, whose sockets have no user timeout.
+	c.SetMultipathTCP(false)
+	return c
 }
 
 func keepAlive(fd int) error {
@@ -30,4 +35,28 @@ func keepAlive(fd int) error {
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAliveInterval/time.Second)),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount),
 	)
+}
+
+// limitSilence sets the time for which what was sent may stay without an acknowledgement (TCP_USER_TIMEOUT, RFC 5482),
+// on the listening socket, from which those of connections inherit it. A peer that is gone without a word is found
+// that long after a write, a heartbeat at the latest; a client whose window stays closed for that long ends, too.
+func limitSilence(l *net.TCPListener, timeout time.Duration) error {
+	if timeout <= 0 {
+		return nil
+	}
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("setting the user timeout of connections: %w", err)
+	}
+	var set error
+	milliseconds := int(min(timeout.Milliseconds(), math.MaxInt32))
+	if err := raw.Control(func(fd uintptr) {
+		set = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, milliseconds)
+	}); err != nil {
+		return fmt.Errorf("setting the user timeout of connections: %w", err)
+	}
+	if set != nil && !errors.Is(set, unix.ENOPROTOOPT) { // a listener made elsewhere may be for multipath TCP
+		return fmt.Errorf("setting the user timeout of connections: %w", os.NewSyscallError("setsockopt", set))
+	}
+	return nil
 }

@@ -37,6 +37,9 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		fail(ctx, fasthttp.StatusForbidden, "publishing with a cookie takes an Origin or Referer that the hub trusts (--publish-origins)")
 		return
 	}
+	if s.limit(ctx, grant.Bearer) {
+		return
+	}
 	update, err := s.update(ctx)
 	switch {
 	case errors.Is(err, errTooMuch):
@@ -74,7 +77,7 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 
 // update reads the update that the request brings. The body is spent.
 func (s *Server) update(ctx *fasthttp.RequestCtx) (*mercure.Update, error) {
-	if mediaType, _, _ := bytes.Cut(ctx.Request.Header.ContentType(), []byte(";")); !bytes.EqualFold(bytes.TrimSpace(mediaType), []byte(form)) {
+	if !isForm(ctx) {
 		return nil, fmt.Errorf("content type is not %s", form)
 	}
 	u := readUpdate(ctx.PostBody())
@@ -92,5 +95,10 @@ func (s *Server) update(ctx *fasthttp.RequestCtx) (*mercure.Update, error) {
 // maxTopicBytes bounds a topic. The URL parser that URL patterns ask for takes time with the square of it.
 const maxTopicBytes = 4096
 
-// form is the only media type of updates and of a QUERY's body.
+// form is the only media type of updates, of revocations and of a QUERY's body.
 const form = "application/x-www-form-urlencoded"
+
+func isForm(ctx *fasthttp.RequestCtx) bool {
+	mediaType, _, _ := bytes.Cut(ctx.Request.Header.ContentType(), []byte(";"))
+	return bytes.EqualFold(bytes.TrimSpace(mediaType), []byte(form))
+}

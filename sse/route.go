@@ -22,6 +22,9 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 		}
 	}()
 	ctx.Response.Header.SetCanonical([]byte("X-Content-Type-Options"), []byte("nosniff"))
+	if !admit(ctx) {
+		return
+	}
 	if s.stopping.Load() {
 		// The next request is made on a connection that the hub's successor accepts.
 		ctx.SetConnectionClose()
@@ -37,6 +40,8 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	switch string(ctx.Path()) {
+	case revocationsPath:
+		s.revoke(ctx)
 	case Path:
 		s.crossOrigin(ctx)
 		s.mercure(ctx)
@@ -46,6 +51,9 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	case healthPath:
 		s.health(ctx)
 	default:
+		if s.page(ctx) {
+			return
+		}
 		// The matcher in a path may hold encoded slashes, so it is read before it is decoded.
 		rest, found := strings.CutPrefix(string(ctx.URI().PathOriginal()), subscriptionsPath)
 		if !found || !s.o.Subscriptions || rest != "" && rest[0] != '/' {
@@ -62,6 +70,9 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 }
 
 func (s *Server) mercure(ctx *fasthttp.RequestCtx) {
+	if coded(ctx) {
+		return
+	}
 	switch string(ctx.Method()) {
 	case fasthttp.MethodPost:
 		begun := time.Now()

@@ -22,17 +22,24 @@ const Path = "/.well-known/mercure"
 
 const healthPath = "/healthz"
 
+// ErrUnavailable is wrapped by the errors of a Hub that cannot serve now, as while it changes hands.
+var ErrUnavailable = errors.New("hub is not ready")
+
 // Hub is what the edge needs of the live half. actors.Hub is one.
 type Hub interface {
 	// Publish makes a valid update durable and returns its id.
 	Publish(u *mercure.Update) (id string, err error)
-	// Prepare makes a subscription to the matchers; its errors are fit to be sent to the client.
+	// Prepare makes a subscription to the matchers; its errors are fit to be sent to the client: they wrap
+	// ErrUnavailable, or tell what is wrong with a matcher.
 	Prepare(ms []mercure.Matcher) (*actors.Subscription, error)
 	// Resolve finds the event that a client saw last.
 	Resolve(id string) (*actors.Cursor, error)
 	// Subscriptions lists the active subscriptions, and LastEventID returns the id of the newest event.
 	Subscriptions() ([]mercure.Subscription, error)
 	LastEventID() string
+	// Revoke ends the streams whose tokens are revoked and those that follow one of the topics. Nothing that is
+	// stored after it has returned reaches them.
+	Revoke(topics []string) (ended int, err error)
 	// Subscribe opens a stream on a connection, which belongs to the hub afterwards unless it fails.
 	Subscribe(s *actors.Subscription) error
 }
@@ -59,6 +66,8 @@ type Options struct {
 	// Ready returns why the hub cannot serve, or nil.
 	Ready    func() error
 	Verifier Verifier
+	// Revoker takes revocations of tokens; nil means that none are taken.
+	Revoker  Revoker
 	Observer Observer
 	Logger   *slog.Logger
 
@@ -85,6 +94,8 @@ type Options struct {
 	HubPath string
 	// Subscriptions turns on subscription events and the subscription API.
 	Subscriptions bool
+	// Console are the pages of the console; nil is none.
+	Console *Pages
 	// GapNotice tells streams whose cursor is not retained, by an event of their own.
 	GapNotice bool
 
@@ -94,8 +105,16 @@ type Options struct {
 	MaxConnections, MaxConnectionsPerIP int
 	// MaxMatchers and MaxTopics bound the matchers of a subscription and the topics of an update; zero is no bound.
 	MaxMatchers, MaxTopics int
+	// PublishRate is how many updates a second a token may publish, PublishBurst how many at once, as many as in a
+	// second if zero; a rate of zero is no bound.
+	PublishRate, PublishBurst int
+	// RevocationTime is how long a revoked id or subject is refused, unless a revocation says otherwise; a day if zero.
+	RevocationTime time.Duration
 	// MaxBody bounds a request's body in bytes, 1 MiB if zero.
 	MaxBody int
+	// UserTimeout is how long what was sent may stay without an acknowledgement before the system ends the connection,
+	// where the system has that; zero leaves it to the system, whose own is some fifteen minutes.
+	UserTimeout time.Duration
 }
 
 // Bounds of a request's head and of the time that it may take.
@@ -113,6 +132,8 @@ type Server struct {
 	connections *connections
 	cors        origins
 	publishers  origins
+	// rate is nil where publishing has no bound.
+	rate *rate
 
 	stopping atomic.Bool
 	intake   intake
@@ -137,6 +158,9 @@ func New(o Options) (*Server, error) {
 	if o.HubPath == "" {
 		o.HubPath = Path
 	}
+	if err := limitSilence(o.Listener, o.UserTimeout); err != nil {
+		return nil, err
+	}
 	p, err := newPoller()
 	if err != nil {
 		return nil, err
@@ -146,6 +170,7 @@ func New(o Options) (*Server, error) {
 		connections: newConnections(o.MaxConnections, o.MaxConnectionsPerIP),
 		cors:        newOrigins(o.CORSOrigins),
 		publishers:  newOrigins(o.PublishOrigins),
+		rate:        newRate(o.PublishRate, o.PublishBurst, time.Now),
 	}
 	s.http = &fasthttp.Server{
 		Handler:               s.serve,
@@ -161,6 +186,9 @@ func New(o Options) (*Server, error) {
 		CloseOnShutdown:       true,
 		TCPKeepalive:          false,
 		Logger:                discard{},
+
+		// The hub takes no such form, and its parts could go to files.
+		DisablePreParseMultipartForm: true,
 	}
 	return s, nil
 }

@@ -39,6 +39,10 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	subscription, err := s.o.Hub.Prepare(request.matchers)
+	if errors.Is(err, ErrUnavailable) {
+		unavailable(ctx, err)
+		return
+	}
 	if err != nil {
 		fail(ctx, fasthttp.StatusBadRequest, err.Error())
 		return
@@ -53,6 +57,7 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx) {
 	}
 	if grant != nil {
 		subscription.Grants, subscription.Expires = grant.Subscribe, grant.Expires
+		subscription.Identity = (*actors.Identity)(grant.Identity)
 	}
 	if s.o.Subscriptions {
 		subscription.Subscriptions = describe(subscription.Matchers(), grant)
@@ -105,6 +110,10 @@ type request struct {
 	lastEventID string
 }
 
+// maxCursorBytes bounds the id that a client saw last, which the notice of a gap repeats. No browser could send a longer
+// one: it comes in a header.
+const maxCursorBytes = headBytes
+
 // parameters reads the query and, of a QUERY, the body, and takes the union of both.
 func (s *Server) parameters(ctx *fasthttp.RequestCtx) (*request, error) {
 	r := new(request)
@@ -131,6 +140,9 @@ func (s *Server) parameters(ctx *fasthttp.RequestCtx) (*request, error) {
 	}
 	if id := ctx.Request.Header.Peek("Last-Event-ID"); len(id) > 0 {
 		r.lastEventID = string(id)
+	}
+	if len(r.lastEventID) > maxCursorBytes {
+		return nil, fmt.Errorf("the id of the last event has more than %d bytes", maxCursorBytes)
 	}
 	return r, nil
 }

@@ -222,6 +222,9 @@ func FuzzCompile(f *testing.F) {
 			f.Add(typ, pattern, "/books/1")
 		}
 	}
+	for _, m := range hostile(maxDearPattern) {
+		f.Add(uint8(m.Type), m.Pattern, "/"+strings.Repeat("a", 1000))
+	}
 	s := newTestSpace(f)
 	f.Fuzz(func(t *testing.T, typ uint8, pattern, topic string) {
 		m := mercure.Matcher{Type: mercure.MatcherType(typ), Pattern: pattern}

@@ -10,8 +10,9 @@ import (
 )
 
 // maxVariables bounds a template's regular expression, of which a part repeats for each variable. Above
-// a thousand the library panics, because Go's regular expressions do not repeat more.
-const maxVariables = 64
+// a thousand the library panics, because Go's regular expressions do not repeat more. At this bound a malicious template
+// takes some milliseconds to match with the longest topic.
+const maxVariables = 16
 
 var errTemplateSize = errors.New("the URI template has too many variables")
 

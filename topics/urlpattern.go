@@ -12,7 +12,10 @@ import (
 const (
 	// maxGroups bounds the groups of a pattern that takes the library, whose regular expressions keep
 	// the bounds of each group in each of their threads.
-	maxGroups = 32
+	maxGroups = 16
+	// maxDearPattern bounds a pattern that takes the library, in bytes. The library's time grows with the square of the
+	// length: at this bound a malicious pattern takes it about a millisecond to compile, at four times as much eight.
+	maxDearPattern = 1024
 	// maxRegexp bounds the compiled size of the regular expressions in a pattern, in instructions.
 	// Counted repetition makes a few bytes of source a thousand times as large.
 	maxRegexp = 500
@@ -21,6 +24,7 @@ const (
 var (
 	errURLPattern     = errors.New("not a well-formed URL pattern")
 	errURLPatternSize = errors.New("the URL pattern is too complex")
+	errURLPatternLong = fmt.Errorf("%w: one with more than plain text, \":name\" and \"*\" has at most %d bytes", errURLPatternSize, maxDearPattern)
 )
 
 // componentSet is a set of components, bit by bit in their order.
@@ -48,6 +52,9 @@ type urlPattern struct {
 
 // newURLPattern compiles the pattern against the hub's URL by means of the library.
 func newURLPattern(source, base string) (*urlPattern, error) {
+	if len(source) > maxDearPattern {
+		return nil, errURLPatternLong
+	}
 	pattern, err := preparePattern(source)
 	if err != nil {
 		return nil, err

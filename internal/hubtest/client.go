@@ -43,6 +43,15 @@ func matchers(patterns []string) []mercure.Matcher {
 	return ms
 }
 
+// Client returns a client that reaches the hub and, unlike those of the methods, keeps its connections open.
+func (p *Process) Client() *http.Client {
+	transport := &http.Transport{}
+	if shared, ok := p.speaker().Transport.(*http.Transport); ok {
+		transport.DialContext = shared.DialContext
+	}
+	return &http.Client{Transport: transport}
+}
+
 // Answer is a response that was read to its end.
 type Answer struct {
 	Status int
@@ -53,9 +62,14 @@ type Answer struct {
 // Do sends a request and reads the answer.
 func Do(t testing.TB, method, url, body string, headers ...string) Answer {
 	t.Helper()
+	return do(t, client, method, url, body, headers)
+}
+
+func do(t testing.TB, client *http.Client, method, url, body string, headers []string) Answer {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
-	res := send(ctx, t, method, url, body, headers)
+	res := send(ctx, t, client, method, url, body, headers)
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
@@ -65,7 +79,7 @@ func Do(t testing.TB, method, url, body string, headers ...string) Answer {
 }
 
 // send sends a request; headers are names and values in turn.
-func send(ctx context.Context, t testing.TB, method, url, body string, headers []string) *http.Response {
+func send(ctx context.Context, t testing.TB, client *http.Client, method, url, body string, headers []string) *http.Response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
@@ -87,10 +101,21 @@ func send(ctx context.Context, t testing.TB, method, url, body string, headers [
 	return res
 }
 
+// TryPublish publishes data to a topic with a token for every topic, and returns whatever the hub answers.
+func (p *Process) TryPublish(t testing.TB, topic, data string) Answer {
+	t.Helper()
+	return p.publish(t, url.Values{"topic": {topic}, "data": {data}})
+}
+
+func (p *Process) publish(t testing.TB, form url.Values) Answer {
+	t.Helper()
+	return do(t, p.speaker(), http.MethodPost, p.URL, form.Encode(), []string{"Authorization", "Bearer " + Token(t, []string{"*"}, nil)})
+}
+
 // Publish publishes the form to the hub with a token for every topic, and returns the update's id.
 func (p *Process) Publish(t testing.TB, form url.Values) string {
 	t.Helper()
-	a := Do(t, http.MethodPost, p.URL, form.Encode(), "Authorization", "Bearer "+Token(t, []string{"*"}, nil))
+	a := p.publish(t, form)
 	if a.Status != http.StatusOK {
 		t.Fatalf("publishing %v: status %d: %s", form, a.Status, a.Body)
 	}
@@ -126,7 +151,7 @@ func (p *Process) Query(t testing.TB, query, body string, headers ...string) *St
 func (p *Process) stream(t testing.TB, method, query, body string, headers []string) *Stream {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	res := send(ctx, t, method, p.URL+"?"+query, body, headers)
+	res := send(ctx, t, p.speaker(), method, p.URL+"?"+query, body, headers)
 	if res.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(res.Body)
 		_ = res.Body.Close()

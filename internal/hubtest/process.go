@@ -67,6 +67,7 @@ type Process struct {
 
 	cmd     *exec.Cmd
 	address string
+	client  *http.Client // nil is the one of the package
 	exited  chan struct{}
 	lines   chan string
 
@@ -86,17 +87,28 @@ func Start(t testing.TB, dir string, args ...string) *Process {
 // Launch runs "hubd serve" and returns at once.
 func Launch(t testing.TB, dir string, args ...string) *Process {
 	t.Helper()
+	p, err := launch(t, dir, nil, args)
+	if err != nil {
+		t.Fatalf("starting hubd: %v", err)
+	}
+	return p
+}
+
+// launch runs "hubd serve" with attributes of its process. The error is that it cannot be run so.
+func launch(t testing.TB, dir string, attributes *syscall.SysProcAttr, args []string) (*Process, error) {
+	t.Helper()
 	base := []string{"serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--log-format=json"}
 	p := &Process{exited: make(chan struct{}), lines: make(chan string, 1024)}
 	p.cmd = exec.Command(Binary(t), append(base, args...)...)
 	p.cmd.Dir = dir
 	p.cmd.Env = append(os.Environ(), "HUBD_PUBLISHER_KEY="+Secret, "HUBD_SUBSCRIBER_KEY="+Secret)
+	p.cmd.SysProcAttr = attributes
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := p.cmd.Start(); err != nil {
-		t.Fatalf("starting hubd: %v", err)
+		return nil, err
 	}
 	p.PID = p.cmd.Process.Pid
 	go p.watch(stderr)
@@ -107,7 +119,7 @@ func Launch(t testing.TB, dir string, args ...string) *Process {
 			t.Logf("log of hubd (process %d):\n%s", p.PID, p.Log())
 		}
 	})
-	return p
+	return p, nil
 }
 
 // watch keeps the process's log and waits for its end.
@@ -134,6 +146,14 @@ func (p *Process) AwaitServing(t testing.TB) {
 	entry := p.AwaitLog(t, "serving")
 	p.address, p.Admin = "http://"+entry["address"], "http://"+entry["admin"]
 	p.URL = p.address + "/.well-known/mercure"
+}
+
+// speaker returns the client that reaches the hub.
+func (p *Process) speaker() *http.Client {
+	if p.client != nil {
+		return p.client
+	}
+	return client
 }
 
 // Address returns the address of the hub as a URL without a path.
@@ -216,6 +236,17 @@ func (p *Process) Kill(t testing.TB) {
 // Get fetches a page and returns its status and text.
 func Get(t testing.TB, url string) (status int, body string) {
 	t.Helper()
+	return get(t, client, url)
+}
+
+// Get fetches a page of the admin server.
+func (p *Process) Get(t testing.TB, path string) (status int, body string) {
+	t.Helper()
+	return get(t, p.speaker(), p.Admin+path)
+}
+
+func get(t testing.TB, client *http.Client, url string) (status int, body string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -237,7 +268,7 @@ func Get(t testing.TB, url string) (status int, body string) {
 // Metric returns the value of a metric without labels, or with them as they are written.
 func (p *Process) Metric(t testing.TB, name string) string {
 	t.Helper()
-	_, text := Get(t, p.Admin+"/metrics")
+	_, text := p.Get(t, "/metrics")
 	for line := range strings.Lines(text) {
 		if value, found := strings.CutPrefix(line, name+" "); found {
 			return strings.TrimSpace(value)
