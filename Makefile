@@ -11,16 +11,19 @@ TOOLS := $(CURDIR)/.tools
 GOTESTSUM_VERSION := v1.13.0
 GOLANGCI_VERSION := v2.15.0
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
+GOVULNCHECK_VERSION := v1.3.0
 GOTESTSUM := $(TOOLS)/gotestsum-$(GOTESTSUM_VERSION)
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 BENCHSTAT := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
+GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-# How long each fuzz target runs, and how long a package's tests may take.
+# How long each fuzz target runs, how long the leak soak runs, and how long a package's tests may take.
 FUZZTIME ?= 20s
+SOAK ?= 2m
 TEST_TIMEOUT ?= 15m
 
 .PHONY: help
@@ -55,8 +58,8 @@ bench: ## Run the load programs and print their tables (BENCH_QUICK=1: a minute)
 	go run ./bench
 
 .PHONY: soak
-soak: ## Leak soak (not available yet)
-	@echo "make soak is not available yet; make race and make bench look for leaks in short runs" >&2; exit 1
+soak: ## Let clients come and leave for SOAK (2m) and fail if any of them leaves something behind
+	go run ./bench/soak -for $(SOAK)
 
 .PHONY: bench-compare
 bench-compare: $(BENCHSTAT) ## Compare the Go benchmarks of BASE (HEAD~1) and HEAD (the work tree); also BENCH, PKG, COUNT
@@ -92,6 +95,10 @@ vet:
 lint: $(GOLANGCI)
 	$(GOLANGCI) run ./...
 
+.PHONY: vuln
+vuln: $(GOVULNCHECK) ## Look for known vulnerabilities; needs vuln.go.dev, or a copy of it in GOVULNDB
+	@GOVULNCHECK='$(GOVULNCHECK)' scripts/vuln.sh
+
 .PHONY: docs
 docs: ## Write the generated pages: docs/configuration.md
 	page=$$(mktemp) && go run ./scripts/configdoc >"$$page" && cat "$$page" >docs/configuration.md && rm "$$page"
@@ -110,6 +117,9 @@ $(GOLANGCI):
 
 $(BENCHSTAT):
 	$(call install,golang.org/x/perf/cmd/benchstat,$(BENCHSTAT_VERSION))
+
+$(GOVULNCHECK):
+	$(call install,golang.org/x/vuln/cmd/govulncheck,$(GOVULNCHECK_VERSION))
 
 define install
 @mkdir -p $(TOOLS)

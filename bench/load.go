@@ -23,6 +23,7 @@ var (
 	errFailed = errors.New("failed runs")
 	// These say why a workload is skipped.
 	errNothing    = errors.New("it is for none of the servers that were asked for")
+	errNoRestart  = errors.New("it restarts the hub, which the load program does with one that it has started")
 	errNoProfiles = errors.New("it takes the profiles of the hub, which -metrics has the address of")
 )
 
@@ -133,6 +134,9 @@ func (l *loader) workload(ctx context.Context, w *workload.Workload) error {
 func (l *loader) unfit(w *workload.Workload) error {
 	if len(l.targets(w)) == 0 {
 		return errNothing
+	}
+	if w.Restarts && l.o.url != "" {
+		return errNoRestart
 	}
 	if w.Profiles && l.o.url != "" && l.o.metrics == "" {
 		return errNoProfiles

@@ -25,6 +25,8 @@ type Config struct {
 	// PublicURLs are the hub's URLs as clients see it, the canonical one first; none means that it follows
 	// from each request.
 	PublicURLs []string `name:"public-url" group:"addresses" placeholder:"URL" shown:"derived from the request" help:"URL of the hub as clients see it, such as https://example.com/.well-known/mercure. Set it behind a proxy. Of several, the first is the canonical one, the request's host chooses, and a host that is none of theirs gets 421."`
+	// Console serves the console's pages at the hub's own address.
+	Console bool `group:"addresses" help:"Serve the console: a page at /.well-known/mercure/console/ to subscribe, publish, read tokens and walk the history with. It shows nothing without a token that a client could not see either. Always on with dev."`
 
 	// Store is where the history is kept.
 	Store Store `group:"store" default:"bolt://hub.db" help:"Where the history is kept: bolt://PATH (a file, relative as in bolt://hub.db or absolute as in bolt:///var/lib/hubd/hub.db) or memory:// (lost at exit)."`
@@ -43,6 +45,10 @@ type Config struct {
 	JWKSRefresh time.Duration `name:"jwks-refresh" group:"tokens" default:"5m" help:"How often a key set is fetched. It is fetched sooner if its server says so, if a token names a key that is unknown, and after a failure; a file is read every 10s at least."`
 	// JWKSAllowHTTP allows key sets over plain http from other machines.
 	JWKSAllowHTTP bool `name:"jwks-allow-http" group:"tokens" help:"Fetch key sets over plain http from other machines too. Whoever can change the answer on its way can then make tokens."`
+	// JWKSAllowPrivate allows names of key sets to stand for private addresses.
+	JWKSAllowPrivate bool `name:"jwks-allow-private" group:"tokens" help:"Fetch key sets from private addresses although the name in their URL looks public. Names without a dot, names such as keys.internal, and addresses may be private anyway."`
+	// RevocationTime is how long a revoked id or subject of tokens is refused.
+	RevocationTime time.Duration `group:"tokens" default:"24h" help:"How long a revoked id or subject of tokens is refused, unless the revocation says otherwise. Make it as long as your tokens live."`
 	// Issuer is who signs 1.0 tokens with these keys; without one, they verify no 1.0 token.
 	Issuer string `group:"tokens" placeholder:"ISSUER" help:"Trusted issuer of 1.0 tokens that are signed with the keys above: their iss claim. Without it the keys above verify 0.x tokens only. More issuers, with keys of their own, are blocks of the configuration file under issuers."`
 	// Issuers are further issuers of 1.0 tokens. They have no flag: they are blocks of the file.
@@ -88,6 +94,12 @@ type Config struct {
 	// MaxBody bounds the body of one request.
 	MaxBody Size `group:"limits" default:"1MiB" help:"Size of the body of a request. Beyond it the answer is 413."`
 
+	// PublishRate and PublishBurst bound how often one token publishes; a rate of 0 is no limit.
+	PublishRate int `group:"limits" default:"0" help:"Updates a second of one token, or of all tokens with one subject; 0 is no limit. Beyond it the answer is 429 with Retry-After."`
+	// PublishBurst is how many updates may come at once.
+	PublishBurst int `group:"limits" default:"0" help:"Updates that one token may publish at once, see publish-rate; 0 is as many as in a second."`
+	// MaxRevocations bounds the revocations that hold at a time.
+	MaxRevocations int `group:"limits" default:"10000" help:"Ids and subjects of tokens that may be revoked at a time. Beyond it a revocation is answered 503."`
 	// MaxLag is how many stored updates may wait for the fan-out before publishes wait for it.
 	MaxLag int `group:"limits" default:"8192" help:"Stored updates that may wait to be handed to the streams. Beyond it publishes wait until half of them have been."`
 	// PublishWait is how long a publish waits for the fan-out.
@@ -103,6 +115,19 @@ type Config struct {
 	BatchBytes Size `group:"memory" default:"64KiB" help:"Most that a round of the fan-out, or a page of history, holds, unless one update is larger; never more than queue-bytes."`
 	// MaxTopicActors bounds the topics that are kept ready.
 	MaxTopicActors int `group:"memory" default:"16384" help:"Topics whose subscribers are kept at hand. The least used beyond it are looked up again when they return."`
+
+	// WatchdogDir is where profiles of a hub that needs more than its streams explain are written; empty is nowhere.
+	WatchdogDir string `group:"watchdog" placeholder:"DIR" help:"Directory for profiles of the heap and the goroutines, written once each time one of them leaves the band that the number of streams predicts. Without it nothing is watched. See docs/profiling.md."`
+	// WatchdogMaxBytes bounds the profiles in it.
+	WatchdogMaxBytes Size `group:"watchdog" default:"64MiB" help:"Size of all profiles in watchdog-dir. The oldest are removed."`
+	// WatchdogAfter is how long a number has to stay outside its band.
+	WatchdogAfter time.Duration `group:"watchdog" default:"1m" help:"How long goroutines or heap must stay above the band to count, and back in it to count as over."`
+	// WatchdogGoroutines is the band of a hub without connections; 0 does not watch them.
+	WatchdogGoroutines int `group:"watchdog" default:"512" help:"Goroutines of a hub without connections. The band is this and 2 for each connection that is not a stream; a stream needs none on Linux, and 1 elsewhere. 0 does not watch them."`
+	// WatchdogHeap and WatchdogHeapPerStream are the band of the live heap.
+	WatchdogHeap Size `group:"watchdog" default:"64MiB" help:"Live heap of a hub without streams, besides its caches. The band is this, ring-bytes, selector-cache-bytes, max-pending-bytes, what is queued for streams, and watchdog-heap-per-stream for each stream; of a memory store also twice history-max-bytes, without which its heap is not watched."`
+	// WatchdogHeapPerStream is what a stream may hold.
+	WatchdogHeapPerStream Size `group:"watchdog" default:"8KiB" help:"Live heap for each stream. An idle stream with one matcher takes about 3KiB of memory; raise this if yours have many matchers."`
 
 	// LogLevel is the least level that is logged.
 	LogLevel slog.Level `group:"log" default:"info" help:"Least level of the log: debug, info, warn or error."`
@@ -139,13 +164,13 @@ const (
 	LogJSON = "json"
 )
 
-// Complete applies what --dev implies to the settings that were not given: anonymous subscribers and
-// any origin. Missing keys are left to the caller, who has to print the one it makes.
+// Complete applies what --dev implies to the settings that were not given: anonymous subscribers, the
+// console and any origin. Missing keys are left to the caller, who has to print the one it makes.
 func (c *Config) Complete() {
 	if !c.Dev {
 		return
 	}
-	c.Anonymous = true
+	c.Anonymous, c.Console = true, true
 	if len(c.CORSOrigins) == 0 {
 		c.CORSOrigins = []string{anyOrigin}
 	}

@@ -24,6 +24,7 @@ func groups() []group {
 		{"streams", "Streams"},
 		{"limits", "Limits"},
 		{"memory", "Memory"},
+		{"watchdog", "Watchdog"},
 		{"log", "Log"},
 		{"development", "Development"},
 	}

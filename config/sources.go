@@ -21,7 +21,9 @@ type Sources struct {
 	environ   map[string]string
 	transport transport
 
-	loaded   bool
+	loaded bool
+	// asked are the settings that are not on the command line: the parser asks for those alone.
+	asked    map[string]bool
 	file     map[string]entry
 	path     string
 	known    []string
@@ -31,7 +33,7 @@ type Sources struct {
 
 // NewSources returns the sources of an environment in the form of os.Environ.
 func NewSources(environ []string) *Sources {
-	s := &Sources{environ: map[string]string{}, file: map[string]entry{}}
+	s := &Sources{environ: map[string]string{}, file: map[string]entry{}, asked: map[string]bool{}}
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
 		s.environ[name] = value
@@ -62,7 +64,7 @@ func (s *Sources) Options() []kong.Option {
 func (s *Sources) Finish(c *Config) Problems {
 	c.Complete()
 	c.Issuers = s.issuers
-	c.Notes = s.notes()
+	c.Notes = append(s.notes(), c.exposures(func(setting string) bool { return !s.asked[setting] })...)
 	problems := slices.Clone(s.problems)
 	for _, problem := range c.Validate() {
 		if !problems.Has(problem.Key) && !problems.Has(problem.setting()) {
@@ -107,6 +109,7 @@ func (s *Sources) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag)
 		s.loaded = true
 		s.load(ctx, onlySettings(parent.Flags))
 	}
+	s.asked[flag.Name] = true
 	value, source := s.lookup(flag)
 	if value == nil {
 		return nil, nil

@@ -68,6 +68,7 @@ func TestLoadDefaults(t *testing.T) {
 		Publisher:          Key{Key: c.Publisher.Key, Alg: "HS256"},
 		Subscriber:         Key{Key: c.Subscriber.Key, Alg: "HS256"},
 		JWKSRefresh:        5 * time.Minute,
+		RevocationTime:     24 * time.Hour,
 		Protocol:           "both",
 		GapNotice:          true,
 		Heartbeat:          15 * time.Second,
@@ -79,6 +80,7 @@ func TestLoadDefaults(t *testing.T) {
 		MaxMatchers:        100,
 		MaxTopics:          100,
 		MaxBody:            1 << 20,
+		MaxRevocations:     10_000,
 		Handover:           true,
 		MaxLag:             8192,
 		PublishWait:        5 * time.Second,
@@ -87,8 +89,15 @@ func TestLoadDefaults(t *testing.T) {
 		RingBytes:          32 << 20,
 		BatchBytes:         64 << 10,
 		MaxTopicActors:     16384,
-		LogLevel:           slog.LevelInfo,
-		LogFormat:          "text",
+
+		WatchdogMaxBytes:      64 << 20,
+		WatchdogAfter:         time.Minute,
+		WatchdogGoroutines:    512,
+		WatchdogHeap:          64 << 20,
+		WatchdogHeapPerStream: 8 << 10,
+
+		LogLevel:  slog.LevelInfo,
+		LogFormat: "text",
 	}
 	if !reflect.DeepEqual(*c, want) {
 		t.Errorf("Load() = %+v\nwant %+v", *c, want)

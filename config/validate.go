@@ -21,6 +21,9 @@ const minSelectorCache Size = 1 << 20
 // minRefresh keeps the hub from being a burden to whoever serves its key sets.
 const minRefresh = 10 * time.Second
 
+// maxRevocationTime is the longest that a revocation may hold.
+const maxRevocationTime = 366 * 24 * time.Hour
+
 // anyOrigin stands for every origin in a list of origins.
 const anyOrigin = "*"
 
@@ -160,6 +163,15 @@ func (c *Config) checkTokens(k *checker) {
 	if c.JWKSRefresh < minRefresh {
 		k.add("jwks-refresh", "%s is too short; use at least %s", c.JWKSRefresh, minRefresh)
 	}
+	if c.RevocationTime == 0 || c.RevocationTime > maxRevocationTime {
+		k.add("revocation-time", "%s is not a time up to %s; set it to how long your tokens live", c.RevocationTime, maxRevocationTime)
+	}
+	if c.MaxRevocations == 0 {
+		k.add("max-revocations", "is 0: nothing could be revoked; leave it out for the default")
+	}
+	if c.PublishBurst > 0 && c.PublishRate == 0 {
+		k.add("publish-burst", "has no effect without a publish-rate; set that, or remove it")
+	}
 	k.origins("cors-origins", c.CORSOrigins)
 	k.origins("publish-origins", c.PublishOrigins)
 	if slices.Contains(c.PublishOrigins, anyOrigin) {
@@ -220,8 +232,26 @@ func (c *Config) checkStreams(k *checker) {
 	if c.MaxBody == 0 {
 		k.add("max-body", "is 0: no update could be published; set a size such as 1MiB")
 	}
+	if c.WatchdogDir != "" {
+		c.checkWatchdog(k)
+	}
 	if c.LogFormat != LogText && c.LogFormat != LogJSON {
 		k.add("log-format", "%q is not known; use text or json", c.LogFormat)
+	}
+}
+
+// minSnapshots is room for a few snapshots of the watchdog.
+const minSnapshots Size = 1 << 20
+
+func (c *Config) checkWatchdog(k *checker) {
+	if c.WatchdogMaxBytes < minSnapshots {
+		k.add("watchdog-max-bytes", "%s has no room for the profiles of one moment; use at least %s", c.WatchdogMaxBytes, minSnapshots)
+	}
+	if c.WatchdogAfter < time.Second {
+		k.add("watchdog-after", "%s is too short to tell a leak from a burst; use at least 1s", c.WatchdogAfter)
+	}
+	if c.WatchdogHeap == 0 {
+		k.add("watchdog-heap", "is 0: every hub needs some heap; set a size such as 64MiB")
 	}
 }
 

@@ -53,6 +53,11 @@ func TestValidate(t *testing.T) {
 		"negative matchers":           {[]string{"HUBD_MAX_MATCHERS=-1"}, "max-matchers", "-1 is negative"},
 		"negative topics":             {[]string{"HUBD_MAX_TOPICS=-1"}, "max-topics", "-1 is negative"},
 		"negative drain":              {[]string{"HUBD_DRAIN=-1s"}, "drain", "-1s is negative"},
+		"no revocation time":          {[]string{"HUBD_REVOCATION_TIME=0"}, "revocation-time", "is not a time up to"},
+		"endless revocations":         {[]string{"HUBD_REVOCATION_TIME=9000h"}, "revocation-time", "is not a time up to"},
+		"no revocations":              {[]string{"HUBD_MAX_REVOCATIONS=0"}, "max-revocations", "is 0"},
+		"negative rate":               {[]string{"HUBD_PUBLISH_RATE=-1"}, "publish-rate", "-1 is negative"},
+		"burst without a rate":        {[]string{"HUBD_PUBLISH_BURST=5"}, "publish-burst", "has no effect"},
 		"no body":                     {[]string{"HUBD_MAX_BODY=0"}, "max-body", "is 0"},
 		"no lag":                      {[]string{"HUBD_MAX_LAG=0"}, "max-lag", "is 0"},
 		"no patience":                 {[]string{"HUBD_PUBLISH_WAIT=0"}, "publish-wait", "is 0"},
@@ -72,6 +77,9 @@ func TestValidate(t *testing.T) {
 		"any origin publishes":        {[]string{"HUBD_PUBLISH_ORIGINS=*"}, "publish-origins", "list the origins"},
 		"host as origin":              {[]string{"HUBD_CORS_ORIGINS=a.example"}, "cors-origins", "is not an origin"},
 		"cookie name":                 {[]string{"HUBD_COOKIE_NAME=a;b"}, "cookie-name", "no cookie name may have"},
+		"watchdog without room":       {[]string{"HUBD_WATCHDOG_DIR=w", "HUBD_WATCHDOG_MAX_BYTES=1KiB"}, "watchdog-max-bytes", "no room"},
+		"hasty watchdog":              {[]string{"HUBD_WATCHDOG_DIR=w", "HUBD_WATCHDOG_AFTER=1ms"}, "watchdog-after", "too short"},
+		"watchdog without heap":       {[]string{"HUBD_WATCHDOG_DIR=w", "HUBD_WATCHDOG_HEAP=0"}, "watchdog-heap", "needs some heap"},
 		"log format":                  {[]string{"HUBD_LOG_FORMAT=xml"}, "log-format", "use text or json"},
 		"key and key set":             {[]string{"HUBD_PUBLISHER_JWKS_URL=https://x"}, "publisher-jwks-url", "a key is set too"},
 		"key file and key set":        {[]string{"HUBD_SUBSCRIBER_KEY=", "HUBD_SUBSCRIBER_KEY_FILE=" + full, "HUBD_SUBSCRIBER_JWKS_URL=https://x"}, "subscriber-jwks-url", "a key is set too"},
@@ -123,6 +131,9 @@ func TestValidConfigurations(t *testing.T) {
 func TestDevImpliesAnonymousAndAnyOrigin(t *testing.T) {
 	t.Parallel()
 	c := load(t, []string{"--dev"}, nil)
+	if !c.Console {
+		t.Error("there is no console")
+	}
 	if !c.Anonymous || len(c.CORSOrigins) != 1 || c.CORSOrigins[0] != "*" {
 		t.Errorf("anonymous %t, cors-origins %q", c.Anonymous, c.CORSOrigins)
 	}

@@ -27,7 +27,12 @@ const (
 	blockRate     = 10_000
 )
 
-var errSeconds = errors.New("seconds is not a whole number from 1 to 300")
+var (
+	errSeconds = errors.New("seconds is not a whole number from 1 to 300")
+	errTaking  = errors.New("this profile is being taken already; try again when it is done")
+	// errUnavailable is wrapped when the process has its CPU profile taken by something else.
+	errUnavailable = errors.New("no CPU profile can be taken now")
+)
 
 // profiles takes profiles of the process. Timed ones of a kind are taken one at a time.
 type profiles struct {
@@ -43,21 +48,11 @@ type profiles struct {
 // handlers returns the handlers by the name of their profile.
 func (p *profiles) handlers() map[string]fasthttp.RequestHandler {
 	h := map[string]fasthttp.RequestHandler{
-		"profile": p.takeCPU,
+		"profile": func(ctx *fasthttp.RequestCtx) { p.take(ctx, "profile", defaultProfile) },
 		"trace":   p.takeTrace,
 		"symbol":  symbol,
-		"mutex": func(ctx *fasthttp.RequestCtx) {
-			p.takeSampled(ctx, "mutex", &p.mutex, func() (undo func()) {
-				before := runtime.SetMutexProfileFraction(mutexFraction)
-				return func() { runtime.SetMutexProfileFraction(before) }
-			})
-		},
-		"block": func(ctx *fasthttp.RequestCtx) {
-			p.takeSampled(ctx, "block", &p.block, func() (undo func()) {
-				runtime.SetBlockProfileRate(blockRate)
-				return func() { runtime.SetBlockProfileRate(0) }
-			})
-		},
+		"mutex":   func(ctx *fasthttp.RequestCtx) { p.takeSampled(ctx, "mutex") },
+		"block":   func(ctx *fasthttp.RequestCtx) { p.takeSampled(ctx, "block") },
 	}
 	for _, name := range []string{"heap", "allocs", "goroutine", "threadcreate"} {
 		h[name] = func(ctx *fasthttp.RequestCtx) { write(ctx, name) }
@@ -65,27 +60,74 @@ func (p *profiles) handlers() map[string]fasthttp.RequestHandler {
 	return h
 }
 
-// takeCPU answers with a CPU profile of the seconds asked for.
-func (p *profiles) takeCPU(ctx *fasthttp.RequestCtx) {
-	d, err := seconds(ctx, defaultProfile)
+// take answers with a profile of the seconds asked for.
+func (p *profiles) take(ctx *fasthttp.RequestCtx, name string, fallback time.Duration) {
+	d, err := seconds(ctx, fallback)
 	if err != nil {
 		text(ctx, fasthttp.StatusBadRequest, err.Error())
 		return
 	}
-	if !p.cpu.TryLock() {
-		busy(ctx)
+	profile, err := p.collect(name, d)
+	if err != nil {
+		failed(ctx, err)
 		return
+	}
+	attach(ctx, name)
+	ctx.SetBody(profile)
+}
+
+// collect returns a profile in the format of go tool pprof. One of the processor, of locks or of waiting is collected for the
+// time given; the others are as they stand, the heap's after a garbage collection.
+func (p *profiles) collect(name string, d time.Duration) ([]byte, error) {
+	var profile bytes.Buffer
+	switch name {
+	case "profile":
+		return p.collectCPU(d)
+	case "mutex", "block":
+		if err := p.sample(name, d); err != nil {
+			return nil, err
+		}
+	case "heap":
+		runtime.GC()
+	}
+	if err := pprof.Lookup(name).WriteTo(&profile, 0); err != nil {
+		return nil, fmt.Errorf("take the %s profile: %w", name, err)
+	}
+	return profile.Bytes(), nil
+}
+
+func (p *profiles) collectCPU(d time.Duration) ([]byte, error) {
+	if !p.cpu.TryLock() {
+		return nil, errTaking
 	}
 	defer p.cpu.Unlock()
 	var profile bytes.Buffer
 	if err := pprof.StartCPUProfile(&profile); err != nil {
-		text(ctx, fasthttp.StatusServiceUnavailable, err.Error())
-		return
+		return nil, fmt.Errorf("%w: %w", errUnavailable, err)
 	}
 	p.wait(d)
 	pprof.StopCPUProfile()
-	attach(ctx, "profile")
-	ctx.SetBody(profile.Bytes())
+	return profile.Bytes(), nil
+}
+
+// sample has the runtime look at contended locks or at waits for the time given.
+func (p *profiles) sample(name string, d time.Duration) error {
+	taking := &p.mutex
+	if name == "block" {
+		taking = &p.block
+	}
+	if !taking.TryLock() {
+		return errTaking
+	}
+	defer taking.Unlock()
+	if name == "block" {
+		runtime.SetBlockProfileRate(blockRate)
+		defer runtime.SetBlockProfileRate(0)
+	} else {
+		defer runtime.SetMutexProfileFraction(runtime.SetMutexProfileFraction(mutexFraction))
+	}
+	p.wait(d)
+	return nil
 }
 
 // takeTrace streams an execution trace of the seconds asked for, which may be large.
@@ -100,7 +142,7 @@ func (p *profiles) takeTrace(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if !p.tracing.TryLock() {
-		busy(ctx)
+		failed(ctx, errTaking)
 		return
 	}
 	attach(ctx, "trace")
@@ -119,21 +161,17 @@ func (p *profiles) takeTrace(ctx *fasthttp.RequestCtx) {
 
 // takeSampled answers with a profile that is collected only while it is sampled. With seconds it is
 // sampled for that time; without, the answer is what earlier samples left.
-func (p *profiles) takeSampled(ctx *fasthttp.RequestCtx, name string, taking *sync.Mutex, sample func() (undo func())) {
+func (p *profiles) takeSampled(ctx *fasthttp.RequestCtx, name string) {
 	d, err := seconds(ctx, 0)
 	if err != nil {
 		text(ctx, fasthttp.StatusBadRequest, err.Error())
 		return
 	}
 	if d > 0 {
-		if !taking.TryLock() {
-			busy(ctx)
+		if err := p.sample(name, d); err != nil {
+			failed(ctx, err)
 			return
 		}
-		defer taking.Unlock()
-		undo := sample()
-		p.wait(d)
-		undo()
 	}
 	write(ctx, name)
 }
@@ -201,8 +239,16 @@ func seconds(ctx *fasthttp.RequestCtx, fallback time.Duration) (time.Duration, e
 	return time.Duration(n) * time.Second, nil
 }
 
-func busy(ctx *fasthttp.RequestCtx) {
-	text(ctx, fasthttp.StatusConflict, "this profile is being taken already; try again when it is done")
+// failed answers that a profile was not taken.
+func failed(ctx *fasthttp.RequestCtx, err error) {
+	status := fasthttp.StatusInternalServerError
+	switch {
+	case errors.Is(err, errTaking):
+		status = fasthttp.StatusConflict
+	case errors.Is(err, errUnavailable):
+		status = fasthttp.StatusServiceUnavailable
+	}
+	text(ctx, status, err.Error())
 }
 
 // attach marks the body as a file of that name.

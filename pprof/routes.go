@@ -2,6 +2,7 @@ package pprof
 
 import (
 	"html"
+	"maps"
 	"runtime/debug"
 	"strings"
 
@@ -12,12 +13,19 @@ import (
 
 const profilePath = "/debug/pprof/"
 
+// strictPolicy is the Content-Security-Policy (CSP Level 3) of answers that load nothing and are shown in no frame.
+const strictPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
 // routes are the handlers by path.
 type routes map[string]fasthttp.RequestHandler
 
-func newRoutes(o *Options, p *profiles) routes {
-	r := routes{
-		"/":       page,
+func newRoutes(o *Options, p *profiles) (routes, error) {
+	r, err := pages()
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(r, (&dashboard{recorder: o.Recorder, profiles: p}).routes())
+	maps.Copy(r, routes{
 		"/livez":  func(ctx *fasthttp.RequestCtx) { text(ctx, fasthttp.StatusOK, "ok") },
 		"/readyz": func(ctx *fasthttp.RequestCtx) { ready(ctx, o.Ready) },
 		"/metrics": fasthttpadaptor.NewFastHTTPHandler(promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{
@@ -25,11 +33,11 @@ func newRoutes(o *Options, p *profiles) routes {
 			ErrorHandling: promhttp.ContinueOnError,
 		})),
 		profilePath: page,
-	}
+	})
 	for name, handler := range p.handlers() {
 		r[profilePath+name] = handler
 	}
-	return r
+	return r, nil
 }
 
 // handler dispatches by path and method. A fault in a collector or a profile must not end the hub, so
@@ -45,19 +53,29 @@ func (s *Server) handler(r routes) fasthttp.RequestHandler {
 		}()
 		ctx.Response.Header.Set("Cache-Control", "no-store")
 		ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
+		// No other site shows or reads what is here; pages set a policy of their own.
+		ctx.Response.Header.Set("Content-Security-Policy", strictPolicy)
+		ctx.Response.Header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		ctx.Response.Header.Set("Referrer-Policy", "no-referrer")
 		path := string(ctx.Path())
 		handle, found := r[path]
 		switch {
 		case !found:
 			text(ctx, fasthttp.StatusNotFound, "not found; / lists what there is")
-		case ctx.IsGet(), ctx.IsHead(), ctx.IsPost() && path == profilePath+"symbol":
+		case ctx.IsGet(), ctx.IsHead(), ctx.IsPost() && takesPost(path):
 			handle(ctx)
+		case takesPost(path):
+			ctx.Response.Header.Set("Allow", "GET, HEAD, POST")
+			text(ctx, fasthttp.StatusMethodNotAllowed, "only GET, HEAD and POST are allowed")
 		default:
 			ctx.Response.Header.Set("Allow", "GET, HEAD")
 			text(ctx, fasthttp.StatusMethodNotAllowed, "only GET and HEAD are allowed")
 		}
 	}
 }
+
+// takesPost reports whether something may be posted to the path: addresses to name, or a snapshot to take.
+func takesPost(path string) bool { return path == profilePath+"symbol" || path == snapshotsPath }
 
 // ready answers /readyz.
 func ready(ctx *fasthttp.RequestCtx, check func() error) {
@@ -75,7 +93,7 @@ func text(ctx *fasthttp.RequestCtx, status int, line string) {
 	ctx.SetBodyString(line + "\n")
 }
 
-// page answers / and /debug/pprof/ with links to everything else.
+// page answers /debug/pprof/ with links to everything.
 func page(ctx *fasthttp.RequestCtx) {
 	var b strings.Builder
 	b.WriteString(`<!doctype html>
@@ -91,7 +109,7 @@ func page(ctx *fasthttp.RequestCtx) {
 		b.WriteString(`<dt><a href="` + address + `">` + address + "</a></dt><dd>" + about + "</dd>\n")
 	}
 	b.WriteString("</dl>\n</html>\n")
-	ctx.Response.Header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	ctx.Response.Header.Set("Content-Security-Policy", strictPolicy+"; style-src 'unsafe-inline'")
 	ctx.SetContentType("text/html; charset=utf-8")
 	ctx.SetBodyString(b.String())
 }
@@ -99,6 +117,7 @@ func page(ctx *fasthttp.RequestCtx) {
 // links returns the addresses of the page with what is there.
 func links() [][2]string {
 	return [][2]string{
+		{"/", "dashboard: charts of the last hour, snapshots of profiles and what is between two of them"},
 		{"/livez", "200 while the process answers"},
 		{"/readyz", "200 when the hub serves, 503 with the reason when it does not"},
 		{"/metrics", "metrics in the Prometheus text format"},

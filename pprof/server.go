@@ -44,6 +44,8 @@ type Options struct {
 	Ready func() error
 	// Metrics are what /metrics shows.
 	Metrics prometheus.Gatherer
+	// Recorder has what the dashboard shows. The server neither starts nor stops it.
+	Recorder *Recorder
 	// Logger takes what goes wrong while serving; nil is slog.Default.
 	Logger *slog.Logger
 }
@@ -55,6 +57,8 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("%w: Ready is missing", ErrOptions)
 	case o.Metrics == nil:
 		return fmt.Errorf("%w: Metrics is missing", ErrOptions)
+	case o.Recorder == nil:
+		return fmt.Errorf("%w: Recorder is missing", ErrOptions)
 	}
 	if _, _, err := net.SplitHostPort(o.Listen); err != nil && o.Listener == nil {
 		return fmt.Errorf("%w: Listen is not host:port: %w", ErrOptions, err)
@@ -96,8 +100,12 @@ func New(o Options) (*Server, error) {
 	s := &Server{listen: o.Listen, given: o.Listener, logger: o.Logger, served: make(chan struct{}), stopping: make(chan struct{})}
 	s.conns.busy = map[net.Conn]bool{}
 	s.profiles = profiles{stopping: s.stopping, after: time.After}
+	r, err := newRoutes(&o, &s.profiles)
+	if err != nil {
+		return nil, err
+	}
 	s.server = &fasthttp.Server{
-		Handler:               s.handler(newRoutes(&o, &s.profiles)),
+		Handler:               s.handler(r),
 		ConnState:             s.conns.changed,
 		Logger:                printer{o.Logger},
 		ReadTimeout:           readTimeout,

@@ -19,10 +19,11 @@ import (
 // options are valid options of a server on a free port.
 func options() Options {
 	return Options{
-		Listen:  "127.0.0.1:0",
-		Ready:   func() error { return nil },
-		Metrics: prometheus.NewRegistry(),
-		Logger:  slog.New(slog.DiscardHandler),
+		Listen:   "127.0.0.1:0",
+		Ready:    func() error { return nil },
+		Metrics:  prometheus.NewRegistry(),
+		Recorder: &Recorder{numbers: func() Numbers { return Numbers{Streams: 3} }},
+		Logger:   slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -75,9 +76,10 @@ func (f *fixture) do(method, path, body string) (int, http.Header, string) {
 func TestOptionsAreValidated(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*Options){
-		"no Ready":   func(o *Options) { o.Ready = nil },
-		"no Metrics": func(o *Options) { o.Metrics = nil },
-		"no port":    func(o *Options) { o.Listen = "127.0.0.1" },
+		"no Ready":    func(o *Options) { o.Ready = nil },
+		"no Metrics":  func(o *Options) { o.Metrics = nil },
+		"no Recorder": func(o *Options) { o.Recorder = nil },
+		"no port":     func(o *Options) { o.Listen = "127.0.0.1" },
 	} {
 		o := options()
 		spoil(&o)

@@ -37,6 +37,7 @@ type Hub struct {
 	streams int
 	asked   int
 	closed  bool
+	starts  int
 }
 
 type update struct{ topic, frame string }
@@ -88,7 +89,7 @@ func (h *Hub) publish(w http.ResponseWriter, r *http.Request) {
 func (h *Hub) subscribe(w http.ResponseWriter, r *http.Request) {
 	selector := r.FormValue("topic")
 	h.mu.Lock()
-	stream, at := h.streams, len(h.log)
+	stream, at, start := h.streams, len(h.log), h.starts
 	h.streams++
 	h.mu.Unlock()
 	switch id := r.Header.Get("Last-Event-ID"); id {
@@ -108,8 +109,9 @@ func (h *Hub) subscribe(w http.ResponseWriter, r *http.Request) {
 	// A client that hangs up ends the wait.
 	defer context.AfterFunc(r.Context(), h.wake)()
 	for sent := 0; ; {
-		frames, closed := h.wait(r, &at, selector)
+		frames, closed := h.wait(r, &at, start, selector)
 		if closed {
+			_, _ = io.WriteString(w, "retry: 30\n\n")
 			return
 		}
 		if h.Tamper != nil {
@@ -127,6 +129,14 @@ func (h *Hub) subscribe(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Restart ends all streams as a hub does that stops: with a time to come back at. The log stays.
+func (h *Hub) Restart() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.starts++
+	h.grown.Broadcast()
+}
+
 func (h *Hub) wake() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -134,7 +144,7 @@ func (h *Hub) wake() {
 }
 
 // wait returns the frames after a place that match, when there are any, and moves the place.
-func (h *Hub) wait(r *http.Request, at *int, selector string) (frames []string, closed bool) {
+func (h *Hub) wait(r *http.Request, at *int, start int, selector string) (frames []string, closed bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for {
@@ -143,7 +153,7 @@ func (h *Hub) wait(r *http.Request, at *int, selector string) (frames []string, 
 				frames = append(frames, u.frame)
 			}
 		}
-		if h.closed || r.Context().Err() != nil {
+		if h.closed || h.starts > start || r.Context().Err() != nil {
 			return nil, true
 		}
 		if len(frames) > 0 {

@@ -63,6 +63,9 @@ func (s *Streams) take(i, lead, n int) bool {
 		}
 		b = b[:lead+n]
 	}
+	if s.o.Retry {
+		s.heed(i, b)
+	}
 	s.delivered += int64(st.reader.Feed(b, s.o.Clock.Now()))
 	if st.body.Done() {
 		s.end(i, nil)
@@ -115,8 +118,8 @@ func (s *Streams) end(i int, cause error) {
 		return
 	}
 	s.ended++
-	if s.o.Reconnect {
-		s.back = append(s.back, comeback{at: s.o.Clock.Now() + reconnectDelay, index: i})
+	if s.o.Reconnect || s.o.Retry {
+		s.later(i)
 		return
 	}
 	what := "the hub refused or ended the connection before it answered"

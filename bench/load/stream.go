@@ -31,4 +31,6 @@ type stream struct {
 	// head holds the beginning of a response head that came in parts.
 	head     []byte
 	dialedAt int64
+	// retry is the reconnection time that the hub has set, in nanoseconds, or 0.
+	retry int64
 }

@@ -24,8 +24,6 @@ const (
 	step = 5 * time.Millisecond
 	// readBuffer holds what one stream has received at a time; it stays in the second-level cache.
 	readBuffer = 256 << 10
-	// reconnectDelay is how long an ended stream waits before it comes back, where that is asked for.
-	reconnectDelay = 20 * int64(time.Millisecond)
 )
 
 // StreamsOptions describe a set of streams.
@@ -45,6 +43,8 @@ type StreamsOptions struct {
 	Concurrency int
 	// Reconnect brings streams that the hub ended back with their cursor; otherwise such an end is a fault.
 	Reconnect bool
+	// Retry brings streams back as browsers do: when the hub told them to, and again as long as nobody listens.
+	Retry bool
 	// Slow marks streams that read SlowBytes every SlowEvery and no more, from a small socket buffer.
 	Slow      func(stream int) bool
 	SlowBytes int
@@ -72,14 +72,9 @@ type Streams struct {
 	reads     int64
 	ended     int
 	refusals  map[int]int
+	told      int
 	connects  stat.Histogram
 	err       error
-}
-
-// comeback is an ended stream and the time at which it connects again.
-type comeback struct {
-	at    int64
-	index int
 }
 
 // NewStreams returns a set in which nothing is connected.
@@ -214,6 +209,10 @@ func (s *Streams) begin(index int) error {
 		s.dial.receiveBuffer = 4 << 10
 	}
 	fd, err := s.dial.dial()
+	if s.o.Retry && errors.Is(err, unix.ECONNREFUSED) {
+		s.later(index)
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("stream %d: %w", index, err)
 	}
@@ -251,6 +250,10 @@ func (s *Streams) ask(i int) {
 	st := &s.all[i]
 	s.req = s.o.Request(s.req[:0], i, st.reader.LastID())
 	n, err := unix.Write(int(st.fd), s.req)
+	if s.o.Retry && (errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE)) {
+		s.end(i, err)
+		return
+	}
 	if err != nil || n < len(s.req) {
 		s.fatal(i, fmt.Errorf("send %d bytes of request, %d went out: %w", len(s.req), n, err))
 		return

@@ -204,6 +204,7 @@ func describe(s *result.Set, workload string) string {
 	add(p.CacheBytes > 0, "%s of memory, %s questions", bytes(float64(p.CacheBytes)), count(float64(p.Count)))
 	add(p.Count > 0 && p.CacheBytes == 0, "at most %s publishes", count(float64(p.Count)))
 	add(p.Seconds > 0, "%s s", significant(p.Seconds))
+	add(p.Staying > 0, "%d streams stay", p.Staying)
 	add(p.Missing > 0, "%d events missed", p.Missing)
 	add(p.Churn > 0, "%s connects and disconnects/s", count(p.Churn))
 	add(p.SlowShare > 0, "1 in %.0f slow", 1/p.SlowShare)

@@ -48,6 +48,13 @@ const (
 	OtherWaits         = "lock_waits_elsewhere_per_delivery_seconds"
 	ProxyPerDelivery   = "proxy_cpu_per_delivery_seconds"
 	ProxyRSS           = "proxy_rss_bytes"
+	LatencyBeforeP50   = "latency_before_p50_seconds"
+	LatencyBeforeP99   = "latency_before_p99_seconds"
+	LatencyBeforeMax   = "latency_before_max_seconds"
+	CatchUpTime        = "caught_up_after_seconds"
+	RestartTime        = "serves_again_after_seconds"
+	ServerCPU          = "server_cpu_seconds"
+	ToldToReturn       = "told_when_to_return_count"
 )
 
 // Params are what a run was asked to do. What a workload does not use is zero.
@@ -62,6 +69,7 @@ type Params struct {
 	Concurrency int     `json:"connects_under_way,omitempty"`
 	Settle      float64 `json:"settle_seconds,omitempty"`
 	Missing     int64   `json:"missing_events,omitempty"`
+	Staying     int     `json:"streams_that_stay,omitempty"`
 	Churn       float64 `json:"churn_per_second,omitempty"`
 	SlowShare   float64 `json:"slow_share,omitempty"`
 	Topics      int     `json:"topics,omitempty"`

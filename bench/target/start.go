@@ -65,27 +65,49 @@ func StartHub(ctx context.Context, o HubOptions) (t *Target, err error) {
 	if o.Store == "bolt" {
 		store = "bolt://" + filepath.Join(dir, "hub.db")
 	}
-	cmd := exec.Command(o.Program, append([]string{
-		"serve", "--listen=" + addr.String(), "--admin-listen=" + admin.String(), "--store=" + store,
-		"--issuer=" + issuer, "--audience=" + audience, "--drain=1s",
-	}, o.Flags...)...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HUBD_PUBLISHER_KEY="+o.Publisher, "HUBD_SUBSCRIBER_KEY="+o.Subscriber)
+	launch := func(ctx context.Context) (*process.Child, error) {
+		cmd := exec.Command(o.Program, append([]string{
+			"serve", "--listen=" + addr.String(), "--admin-listen=" + admin.String(), "--store=" + store,
+			"--issuer=" + issuer, "--audience=" + audience, "--drain=1s",
+		}, o.Flags...)...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "HUBD_PUBLISHER_KEY="+o.Publisher, "HUBD_SUBSCRIBER_KEY="+o.Subscriber)
+		child, err := process.Start(cmd, nil)
+		if err != nil {
+			return nil, err
+		}
+		if err := await(ctx, "http://"+addr.String()+"/healthz", child); err != nil {
+			return nil, errors.Join(err, child.Stop(stopGrace))
+		}
+		return child, nil
+	}
 	speaker, err := newHub(addr.String(), "/.well-known/mercure", o.Run, o.minter())
 	if err != nil {
 		return nil, err
 	}
-	child, err := process.Start(cmd, nil)
+	child, err := launch(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := await(ctx, "http://"+addr.String()+"/healthz", child); err != nil {
-		return nil, errors.Join(err, child.Stop(stopGrace))
-	}
-	return &Target{
+	t = &Target{
 		Name: "hub", Addr: addr, Speaker: speaker, PIDs: []int{child.PID()},
 		Metrics: "http://" + admin.String() + "/metrics", child: child, dir: dir,
-	}, nil
+	}
+	t.Again = func(ctx context.Context) error { return t.again(ctx, launch) }
+	return t, nil
+}
+
+// again puts another child in the place of the one that runs.
+func (t *Target) again(ctx context.Context, launch func(context.Context) (*process.Child, error)) error {
+	if err := t.child.Stop(stopGrace); err != nil {
+		return fmt.Errorf("restart: %w", err)
+	}
+	child, err := launch(ctx)
+	if err != nil {
+		return fmt.Errorf("restart: %w", err)
+	}
+	t.child, t.PIDs = child, []int{child.PID()}
+	return nil
 }
 
 // StartLimit starts the bare loop in a process of its own: this program, asked for its limit command.

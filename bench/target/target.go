@@ -38,6 +38,9 @@ type Target struct {
 	PIDs []int
 	// Metrics is the URL of the hub's metrics, or empty; its profiles are below the same origin.
 	Metrics string
+	// Again ends the server and starts it anew, at the same address and on the same store; it returns when that
+	// serves, and PIDs are then its. It is nil for a server that was not started here.
+	Again func(ctx context.Context) error
 
 	child *process.Child
 	dir   string

@@ -44,6 +44,8 @@ type session struct {
 	scheme target.Scheme
 	stall  time.Duration
 
+	// firstKey is the key of the first group; a session beside another one has keys after its.
+	firstKey uint32
 	groups   []*ledger.Group
 	progress *load.Progress
 	faults   ledger.Faults
@@ -96,10 +98,10 @@ func (s *session) close() error {
 func (s *session) group(count, lanes int, o ledger.GroupOptions) {
 	o.Lanes, o.Payload = lanes, s.p.Payload
 	for key := range count {
-		o.Key = uint32(key)
+		o.Key = s.firstKey + uint32(key)
 		s.groups = append(s.groups, ledger.NewGroup(o))
 	}
-	s.progress = load.NewProgress(count, lanes)
+	s.progress = load.NewProgress(int(s.firstKey)+count, lanes)
 }
 
 // open makes the streams, stream i in group i modulo the number of groups, and leaves them unconnected.
@@ -109,7 +111,7 @@ func (s *session) open(count int, change func(o *load.StreamsOptions)) error {
 		Addr: s.target.Addr, Clock: s.clock, Faults: &s.faults, Progress: s.progress, Concurrency: s.p.Concurrency,
 	}
 	o.Request = func(b []byte, stream int, lastID []byte) []byte {
-		sub := target.Subscription{Scheme: s.scheme, Group: uint32(stream % len(s.groups)), Cursor: lastID}
+		sub := target.Subscription{Scheme: s.scheme, Group: s.groups[stream%len(s.groups)].Key, Cursor: lastID}
 		request, err := s.target.Subscribe(b, sub)
 		if err != nil {
 			s.faults.Add(ledger.Fault{Stream: stream, What: err.Error()})

@@ -25,6 +25,8 @@ type Workload struct {
 	Local []string
 	// Profiles tells that it reads the hub's profiles, which stand beside its metrics.
 	Profiles bool
+	// Restarts tells that it ends the hub and starts it again.
+	Restarts bool
 	// Needs says what is missing on this machine, such as a proxy; nil when nothing ever is.
 	Needs func() error
 	// HubFlags are what the hub needs for it besides its defaults.
@@ -86,6 +88,15 @@ func All() []Workload {
 			Name: "reconnect", Title: "All streams reconnect and catch up", run: reconnect,
 			Default: with(func(p *result.Params) { p.Publishers, p.Missing = 8, 100 }),
 		}, {
+			Name: "storm", Title: "Live delivery while others reconnect and catch up", run: storm,
+			Default: with(func(p *result.Params) {
+				p.Publishers, p.Missing, p.Staying, p.Rate, p.Seconds = 8, 100, 500, 50, 5
+			}),
+		}, {
+			Name: "storm-restart", Title: "The hub restarts and all streams come back", run: stormRestart, Restarts: true,
+			Default:  with(func(p *result.Params) { p.Publishers, p.Missing = 8, 100 }),
+			HubFlags: []string{"--drain=2s"},
+		}, {
 			Name: "replay", Title: "The whole history in one stream", run: replay,
 			Default: with(func(p *result.Params) {
 				p.Streams, p.Publishers, p.Count, p.Retention = 1, 256, retention, retention
@@ -122,6 +133,7 @@ func Quick(p result.Params) result.Params {
 	p.Seconds = min(p.Seconds, 2)
 	p.Settle = min(p.Settle, 1)
 	p.Topics /= 10
+	p.Staying /= 10
 	p.Churn /= 2
 	p.Count /= 5
 	p.Window /= 5

@@ -38,6 +38,17 @@ func watched(t *testing.T, hub *fakehub.Hub) *target.Target {
 	return target
 }
 
+// restartable returns the fake hub as a target that can be restarted.
+func restartable(t *testing.T, hub *fakehub.Hub) *target.Target {
+	t.Helper()
+	target := at(t, hub.Start(t))
+	target.Again = func(context.Context) error {
+		hub.Restart()
+		return nil
+	}
+	return target
+}
+
 // named returns a workload.
 func named(t *testing.T, name string) Workload {
 	t.Helper()
@@ -62,6 +73,7 @@ func tiny(w *Workload) result.Params {
 	p.Count = min(p.Count, 60)
 	p.Window = min(p.Window, 10)
 	p.Missing = min(p.Missing, 20)
+	p.Staying = min(p.Staying, 10)
 	p.Topics = min(p.Topics, 6)
 	p.Rate = min(p.Rate, 100)
 	return p
@@ -79,6 +91,8 @@ func figures(name string) []string {
 		"topics":           {result.PublishesPerSec, result.LatencyP99},
 		"patterns":         {result.PublishesPerSec},
 		"reconnect":        {result.EventsPerSec},
+		"storm":            {result.EventsPerSec, result.CatchUpTime, result.LatencyBeforeP99, result.LatencyP99},
+		"storm-restart":    {result.CatchUpTime, result.RestartTime, result.ToldToReturn},
 		"replay":           {result.Replayed, result.EventsPerSec},
 		"growth":           {result.LatencyP99},
 		"churn":            {result.Deliveries, result.Reconnects},
@@ -98,7 +112,7 @@ func TestWorkloadsPassOnAHubThatIsRight(t *testing.T) {
 			if w.Needs != nil && w.Needs() != nil {
 				t.Skip(w.Needs())
 			}
-			r, err := w.Run(t.Context(), at(t, new(fakehub.Hub).Start(t)), tiny(&w), 1)
+			r, err := w.Run(t.Context(), restartable(t, new(fakehub.Hub)), tiny(&w), 1)
 			if err != nil || r.Failure != "" {
 				t.Fatal(err)
 			}
@@ -138,7 +152,7 @@ func TestWorkloadsFailOnAHubThatIsWrong(t *testing.T) {
 				return frames
 			}}
 			w.stall = time.Second
-			r, err := w.Run(t.Context(), at(t, hub.Start(t)), tiny(&w), 1)
+			r, err := w.Run(t.Context(), restartable(t, hub), tiny(&w), 1)
 			if !errors.Is(err, ledger.ErrFault) && !errors.Is(err, errStalled) {
 				t.Fatalf("%v", err)
 			}

@@ -50,6 +50,10 @@ func (d *daemon) greet(w io.Writer, minter *auth.MintOptions) error {
 	if err != nil {
 		return err
 	}
+	console, err := d.consoleLink(minter)
+	if err != nil {
+		return err
+	}
 	// Each protocol has its own word for what a subscriber asks for.
 	parameter := "topic"
 	if minter.Dialect == auth.V1 {
@@ -62,6 +66,9 @@ func (d *daemon) greet(w io.Writer, minter *auth.MintOptions) error {
 	_, err = fmt.Fprintf(w, `
 hubd is ready for development at %[1]s
 
+  console, with a token to publish and subscribe:
+    %[7]s
+
   subscribe:
     curl -N '%[1]s?%[2]s=https://example.com/books/1'
 
@@ -71,7 +78,7 @@ hubd is ready for development at %[1]s
   mint another token with the key of this run:
     %[6]s token --key=%[4]s %[5]s --publish='*' --subscribe='*'
 
-`, d.url(), parameter, token, minter.Key.Material, dialect, os.Args[0])
+`, d.url(), parameter, token, minter.Key.Material, dialect, os.Args[0], console)
 	if err != nil {
 		return fmt.Errorf("greeting the developer: %w", err)
 	}

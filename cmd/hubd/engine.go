@@ -43,7 +43,7 @@ func (e *engine) start(d *daemon) error {
 	}
 	batch := int(min(d.cfg.BatchBytes, d.cfg.QueueBytes))
 	e.hub, err = actors.New(actors.Options{
-		System: system, Log: e.store, Store: e.appender, Space: d.space, HubPath: d.hubPath(), Logger: d.log,
+		System: system, Log: e.store, Store: e.appender, Space: d.space, HubPath: d.hubPath(), Logger: d.log, Revoked: d.revoked,
 		MaxLag: d.cfg.MaxLag, PublishWait: d.cfg.PublishWait, MaxTopics: d.cfg.MaxTopicActors,
 		QueueBytes: int64(d.cfg.QueueBytes), BatchBytes: batch, PageBytes: batch,
 		Heartbeat: d.cfg.Heartbeat, DispatchTimeout: d.cfg.DispatchTimeout,

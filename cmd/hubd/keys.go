@@ -23,7 +23,7 @@ func verificationKey(key *config.Key) (auth.Key, error) {
 
 // keySet returns the key set of a role as auth takes it. It is absent if none is set.
 func keySet(cfg *config.Config, key *config.Key) auth.KeySet {
-	return auth.KeySet{URL: key.JWKSURL, Algorithms: key.JWKSAlgs, AllowHTTP: cfg.JWKSAllowHTTP}
+	return auth.KeySet{URL: key.JWKSURL, Algorithms: key.JWKSAlgs, AllowHTTP: cfg.JWKSAllowHTTP, AllowPrivate: cfg.JWKSAllowPrivate}
 }
 
 // issuerOf returns an issuer with what verifies its tokens.
@@ -51,7 +51,7 @@ func (d *daemon) tokens() (*auth.MintOptions, error) {
 	o := auth.Options{
 		Protocol: protocol(d.cfg), Issuer: own.ID, Audience: d.fixedAudience(),
 		Publisher: own.Publisher, Subscriber: own.Subscriber, PublisherSet: own.PublisherSet, SubscriberSet: own.SubscriberSet,
-		Space: d.space, Refresh: d.cfg.JWKSRefresh, Logger: d.log,
+		Space: d.space, Refresh: d.cfg.JWKSRefresh, Logger: d.log, MaxRevocations: d.cfg.MaxRevocations,
 	}
 	for i := range d.cfg.Issuers {
 		block := &d.cfg.Issuers[i]

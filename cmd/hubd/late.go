@@ -1,16 +1,17 @@
 package main
 
 import (
-	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"hubd/actors"
 	"hubd/mercure"
+	"hubd/sse"
 )
 
 var (
-	errNotReady   = errors.New("hub is not ready: its store is not open")
-	errStoreFails = errors.New("hub is not ready: its store fails")
+	errNotReady   = fmt.Errorf("%w: its store is not open", sse.ErrUnavailable)
+	errStoreFails = fmt.Errorf("%w: its store fails", sse.ErrUnavailable)
 )
 
 // lateHub is the hub as the servers see it, which run before the store is open and while it is handed over.
@@ -84,6 +85,14 @@ func (l *lateHub) Subscriptions() ([]mercure.Subscription, error) {
 		return nil, err
 	}
 	return h.Subscriptions()
+}
+
+func (l *lateHub) Revoke(topics []string) (int, error) {
+	h, err := l.hub()
+	if err != nil {
+		return 0, err
+	}
+	return h.Revoke(topics)
 }
 
 func (l *lateHub) LastEventID() string {

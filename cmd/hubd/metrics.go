@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,7 +16,16 @@ type metrics struct {
 	registry *prometheus.Registry
 
 	publish, commit, batch prometheus.Histogram
+	publishes              *prometheus.CounterVec
 	updates                prometheus.Counter
+	commits                commits
+}
+
+// publishCodes are the statuses that publishes are answered with. They are shown from the start: the first refusal of a
+// kind would else not be a rise.
+var publishCodes = [...]int{
+	http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
+	http.StatusRequestEntityTooLarge, http.StatusTooManyRequests, http.StatusServiceUnavailable,
 }
 
 func newMetrics() *metrics {
@@ -30,12 +41,18 @@ func newMetrics() *metrics {
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "hubd_store_batch_events", Help: "Updates in a commit.", Buckets: prometheus.ExponentialBuckets(1, 2, 12),
 		}),
+		publishes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hubd_publishes_total", Help: "Publishes answered, by status.",
+		}, []string{"code"}),
 		updates: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "mercure_updates_total", Help: "Updates accepted.",
 		}),
 	}
+	for _, code := range publishCodes {
+		m.publishes.WithLabelValues(strconv.Itoa(code))
+	}
 	m.registry.MustRegister(
-		m.publish, m.commit, m.batch, m.updates,
+		m.publish, m.commit, m.batch, m.publishes, m.updates,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -43,13 +60,17 @@ func newMetrics() *metrics {
 }
 
 // Publish implements sse.Observer.
-func (m *metrics) Publish(_ int, d time.Duration) { m.publish.Observe(d.Seconds()) }
+func (m *metrics) Publish(status int, d time.Duration) {
+	m.publish.Observe(d.Seconds())
+	m.publishes.WithLabelValues(strconv.Itoa(status)).Inc()
+}
 
 // Commit implements persistence.Observer.
 func (m *metrics) Commit(d time.Duration, events int) {
 	m.commit.Observe(d.Seconds())
 	m.batch.Observe(float64(events))
 	m.updates.Add(float64(events))
+	m.commits.add(d, events)
 }
 
 // deliveries shows the distribution that the workers keep by themselves.
@@ -80,6 +101,14 @@ func (d *deliveries) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstHistogram(d.desc, total, ages.Sum.Seconds(), buckets)
 }
 
+// truth is a condition as a metric.
+func truth(holds bool) float64 {
+	if holds {
+		return 1
+	}
+	return 0
+}
+
 // watch adds the numbers that the rooms keep by themselves.
 func (m *metrics) watch(d *daemon) {
 	stats := d.late.stats
@@ -103,12 +132,14 @@ func (m *metrics) watch(d *daemon) {
 	gauge("hubd_fanout_lag_events", "Stored updates that wait to be handed to streams.", func() float64 { return float64(d.late.lag()) })
 	counter("hubd_publishes_held_total", "Publishes that waited for the fan-out.", nil, func() float64 { return float64(d.late.publishesHeld()) })
 	gauge("hubd_store_waiting", "Updates that wait for their commit.", func() float64 { return float64(d.late.waiting()) })
-	gauge("hubd_store_held_elsewhere", "1 while the hub waits for a store that another process holds.", func() float64 {
-		if d.held.holder() == "" {
-			return 0
-		}
-		return 1
+	gauge("hubd_store_held_elsewhere", "1 while the hub waits for a store that another process holds.", func() float64 { return truth(d.held.holder() != "") })
+	gauge("hubd_store_failing", "1 while the store refuses what is written to it.", func() float64 {
+		e := d.late.engine.Load()
+		return truth(e != nil && e.appender.Err() != nil)
 	})
+	gauge("hubd_ready", "1 while the hub serves, as /readyz says.", func() float64 { return truth(d.ready() == nil) })
+	counter("hubd_publishes_limited_total", "Publishes refused because their token made too many.", nil, func() float64 { return float64(d.publishesLimited()) })
+	gauge("hubd_revocations", "Ids and subjects of tokens that are revoked.", func() float64 { return float64(d.verifier.Revocations()) })
 	keys := d.verifier.KeySets
 	counter("hubd_jwks_fetches_total", "Fetches of key sets, by result.", prometheus.Labels{"result": "success"}, func() float64 { return float64(keys().Fetched) })
 	counter("hubd_jwks_fetches_total", "Fetches of key sets, by result.", prometheus.Labels{"result": "failure"}, func() float64 { return float64(keys().Failed) })

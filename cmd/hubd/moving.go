@@ -24,13 +24,26 @@ type moving struct {
 	Known bool `json:"known,omitempty"`
 	// Rest is what the client must get first: what is left of an event, or of the response's head.
 	Rest          []byte                 `json:"rest,omitempty"`
+	Bearer        *bearer                `json:"bearer,omitempty"`
 	Expires       time.Time              `json:"expires,omitzero"`
 	Ends          time.Time              `json:"ends,omitzero"`
 	Subscriptions []mercure.Subscription `json:"subscriptions,omitempty"`
 }
 
+// bearer is whom the stream's token names. A hub that does not know it cannot end the stream by it.
+type bearer struct {
+	Issuer  string    `json:"issuer,omitempty"`
+	Subject string    `json:"subject,omitempty"`
+	ID      string    `json:"id,omitempty"`
+	Issued  time.Time `json:"issued,omitzero"`
+}
+
 func packStream(o *actors.Subscription) ([]byte, error) {
 	m := moving{Want: o.Matchers(), Rest: o.Prelude, Expires: o.Expires, Ends: o.Ends, Subscriptions: o.Subscriptions}
+	if o.Identity != nil {
+		moved := bearer(*o.Identity)
+		m.Bearer = &moved
+	}
 	if o.Cursor != nil {
 		m.Cursor, m.Known = &o.Cursor.Position, o.Cursor.Known
 	}
@@ -58,6 +71,10 @@ func (d *daemon) unpackStream(state []byte) (*actors.Subscription, error) {
 	}
 	o := &actors.Subscription{
 		Want: want, Prelude: m.Rest, Expires: m.Expires, Ends: m.Ends, Subscriptions: m.Subscriptions, Continued: true,
+	}
+	if m.Bearer != nil {
+		moved := actors.Identity(*m.Bearer)
+		o.Identity = &moved
 	}
 	if len(m.Grants) > 0 {
 		if o.Grants, err = d.space.NewSet(m.Grants); err != nil {

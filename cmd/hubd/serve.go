@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/url"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -25,9 +24,6 @@ import (
 
 // stopPatience is how long a stop waits for requests under way after the streams have ended.
 const stopPatience = 5 * time.Second
-
-// lingerPoll is how often a hub that was relieved looks whether clients are left.
-const lingerPoll = 20 * time.Millisecond
 
 // serve runs the hub until ctx ends, and then stops it in order, or until another process has taken its place.
 func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) error {
@@ -73,6 +69,7 @@ type daemon struct {
 	server   *sse.Server
 	edge     atomic.Pointer[sse.Server] // server, for metrics, which may be asked for before there is one
 	admin    *pprof.Server
+	recorder *pprof.Recorder
 	heir     *heir
 
 	faults   chan error
@@ -131,6 +128,9 @@ func (d *daemon) start(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := d.startRecorder(); err != nil {
+		return err
+	}
 	if err := d.startServers(); err != nil {
 		return err
 	}
@@ -152,21 +152,10 @@ func (d *daemon) start(ctx context.Context, stdout io.Writer) error {
 	if minter != nil {
 		return d.greet(stdout, minter)
 	}
-	return nil
-}
-
-// listen binds the address.
-func (d *daemon) listen() error {
-	l, err := sse.Listen(d.cfg.Listen)
-	if err == nil {
-		d.listener = l
+	if d.cfg.Console {
+		d.log.Info("console", slog.String("url", d.consoleURL()))
 	}
-	return err
-}
-
-// mayInherit reports whether an address in use may be that of a hub whose place this one is to take.
-func (d *daemon) mayInherit(err error) bool {
-	return errors.Is(err, syscall.EADDRINUSE) && d.cfg.Store.Scheme() == config.StoreBolt
+	return nil
 }
 
 // prepare makes what needs neither an address nor the store.
@@ -184,63 +173,13 @@ func (d *daemon) prepare() (minter *auth.MintOptions, err error) {
 	return minter, err
 }
 
-// startServers starts what has its address and was not started before.
-func (d *daemon) startServers() error {
-	if d.server == nil && d.listener != nil {
-		if err := d.startServer(); err != nil {
-			return err
-		}
-	}
-	if d.admin != nil || d.cfg.AdminListen == "" {
-		return nil
-	}
-	err := d.startAdmin(nil)
-	if err != nil && d.mayInherit(err) && d.listener == nil {
-		return nil // the holder's, as is the hub's address
-	}
-	return err
-}
-
-func (d *daemon) startServer() error {
-	server, err := sse.New(sse.Options{
-		Listener: d.listener, Hub: &d.late, Ready: d.serving, Verifier: d.verifier, Observer: d.metrics, Logger: d.log,
-		Protocol: protocol(d.cfg), Reserved: d.space.Reserved, Audience: d.fixedAudience(), PublicURLs: d.cfg.PublicURLs,
-		Anonymous: d.cfg.Anonymous, Cookies: cookies(d.cfg),
-		HubPath: d.hubPath(), Subscriptions: d.cfg.Subscriptions, GapNotice: d.cfg.GapNotice,
-		CORSOrigins: d.cfg.CORSOrigins, PublishOrigins: d.cfg.PublishOrigins,
-		Lifetime: d.cfg.WriteTimeout, MaxConnections: d.cfg.MaxConnections, MaxConnectionsPerIP: d.cfg.MaxConnectionsPerIP,
-		MaxMatchers: d.cfg.MaxMatchers, MaxTopics: d.cfg.MaxTopics, MaxBody: int(d.cfg.MaxBody),
-	})
-	if err != nil {
-		return err
-	}
-	d.server = server
-	d.edge.Store(server)
-	return server.Start()
-}
-
-func (d *daemon) startAdmin(inherited net.Listener) error {
-	admin, err := pprof.New(pprof.Options{Listen: d.cfg.AdminListen, Listener: inherited, Ready: d.ready, Metrics: d.metrics.registry, Logger: d.log})
-	if err != nil {
-		return err
-	}
-	if err := admin.Start(); err != nil {
-		return err
-	}
-	d.admin = admin
-	return nil
-}
-
-// connections returns the number of connections to the hub's address.
-func (d *daemon) connections() int {
-	if s := d.edge.Load(); s != nil {
-		return s.Connections()
-	}
-	return 0
-}
-
 // begin starts the engine on an open store and waits for whoever takes this hub's place.
 func (d *daemon) begin(store persistence.Log) error {
+	if file := d.revocationsFile(); file != "" {
+		if err := d.verifier.KeepRevocations(file); err != nil {
+			return errors.Join(err, store.Close())
+		}
+	}
 	e, err := d.newEngine(store)
 	if err != nil {
 		return err
@@ -311,40 +250,25 @@ func (d *daemon) stop() error {
 
 // leave ends a hub whose store is another's now.
 func (d *daemon) leave(ctx context.Context, r heirResult) error {
-	d.stopping.Store(true)
+	asked := d.stopping.Swap(true)
 	if !r.outcome.HandedOver {
 		return errors.Join(r.err, d.stopServers()) // nor has this hub the store any more
 	}
 	d.log.Info("handed over", slog.Int("streams", r.outcome.Streams.Taken), slog.Int("not moved", len(d.heir.giver.left)+len(d.heir.giver.streams)))
 	logged(d.log, "not all streams were moved", r.err)
 	d.heir.giver.end(ctx, d.cfg.Drain)
-	d.linger(ctx)
+	if !asked {
+		d.linger(ctx)
+	}
 	err := d.stopServers()
 	d.release()
 	return err
 }
 
-// linger answers what still comes on connections that publishers keep open, 503 and the end of the connection each, for
-// up to the drain time: a connection that is closed while a request is on its way leaves its client in doubt.
-func (d *daemon) linger(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, d.cfg.Drain)
-	defer cancel()
-	for d.server.Connections() > 0 && wait(ctx, lingerPoll) == nil {
-	}
-}
-
-func (d *daemon) stopServers() error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
-	defer cancel()
-	var errs []error
-	if d.server != nil {
-		errs = append(errs, d.server.Stop(ctx))
-	}
-	if d.admin != nil {
-		errs = append(errs, d.admin.Stop(ctx))
-	}
-	return errors.Join(errs...)
-}
+// linger stays for the drain time, or until the hub is asked to end. It answers what still comes on connections that
+// publishers keep open, 503 and the end of the connection each: one that is closed while a request is on its way leaves its
+// client in doubt. And whoever restarts what exits, as Kubernetes does, has time to notice that another hub serves.
+func (d *daemon) linger(ctx context.Context) { _ = wait(ctx, d.cfg.Drain) }
 
 func (d *daemon) release() {
 	if d.verifier != nil {

@@ -17,6 +17,7 @@ import (
 type tokenCommand struct {
 	Publish   []string      `sep:"none" placeholder:"SEL" help:"Topic that the bearer may publish to; * is every topic. In 1.0 a bare selector is matched exactly and urlpattern=PATTERN is a URL pattern; in 0.x it may be a URI template. Repeatable."`
 	Subscribe []string      `sep:"none" placeholder:"SEL" help:"Topic whose private updates the bearer may receive, written like --publish. Repeatable."`
+	Revoke    []string      `sep:"none" placeholder:"SEL" help:"Topic whose streams the bearer may end, written like --publish; * is everything, ids and subjects of tokens too. Repeatable."`
 	Payload   string        `placeholder:"JSON" help:"JSON document to attach to the bearer's subscriptions; an object in 1.0."`
 	Expires   time.Duration `default:"1h" help:"How long the token is valid; 0 is for ever, which only 0.x has."`
 	Dialect   string        `default:"1.0" help:"Version of the protocol that the token is for: 1.0 or 0.x."`
@@ -26,6 +27,7 @@ type tokenCommand struct {
 	Issuer    string        `placeholder:"ISSUER" help:"Issuer that the hub trusts, its --issuer. Required in 1.0."`
 	Audience  string        `placeholder:"ID" help:"Resource identifier of the hub: its --audience, or else its URL as clients see it. Required in 1.0."`
 	Subject   string        `placeholder:"SUB" help:"Who the bearer is. In 1.0 a random identifier stands for none."`
+	ID        string        `name:"id" placeholder:"ID" help:"Id of the token, its jti claim, by which it can be revoked. In 1.0 a random one stands for none."`
 }
 
 // tokenHub is the hub that a new token is tried on. Its URL plays no part in whether a selector is valid.
@@ -58,7 +60,7 @@ func (c *tokenCommand) Run(s *streams) error {
 
 // options returns what the flags say about a token that is made at the time now.
 func (c *tokenCommand) options(now time.Time) (auth.MintOptions, error) {
-	o := auth.MintOptions{Issuer: c.Issuer, Audience: c.Audience, Subject: c.Subject, Issued: now}
+	o := auth.MintOptions{Issuer: c.Issuer, Audience: c.Audience, Subject: c.Subject, ID: c.ID, Issued: now}
 	var err error
 	switch o.Dialect, err = auth.ParseProtocol(c.Dialect); {
 	case err != nil || o.Dialect == auth.Both:
@@ -76,7 +78,7 @@ func (c *tokenCommand) options(now time.Time) (auth.MintOptions, error) {
 	if c.Payload != "" {
 		o.Payload = json.RawMessage(c.Payload)
 	}
-	o.Publish, o.Subscribe = selectors(c.Publish, o.Dialect), selectors(c.Subscribe, o.Dialect)
+	o.Publish, o.Subscribe, o.Revoke = selectors(c.Publish, o.Dialect), selectors(c.Subscribe, o.Dialect), selectors(c.Revoke, o.Dialect)
 	secret, err := (&config.Key{Key: c.Key, File: c.KeyFile}).Material()
 	switch {
 	case err != nil:

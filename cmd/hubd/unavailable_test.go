@@ -43,7 +43,7 @@ func TestPublishWithoutCreditsIs503(t *testing.T) {
 		}
 		return nil
 	}
-	s, err := sse.New(sse.Options{Listener: listener, Hub: &busyHub{}, Ready: ready, Verifier: verifier, Reserved: space.Reserved})
+	s, err := sse.New(sse.Options{Listener: listener, Hub: &busyHub{}, Ready: ready, Anonymous: true, Verifier: verifier, Reserved: space.Reserved})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +60,10 @@ func TestPublishWithoutCreditsIs503(t *testing.T) {
 	wantUnavailable(t, hubtest.Do(t, http.MethodPost, url, "topic=a", "Authorization", token), "not stored")
 	starting.Store(true)
 	wantUnavailable(t, hubtest.Do(t, http.MethodPost, url, "topic=a", "Authorization", token), "not ready")
+	wantUnavailable(t, hubtest.Do(t, http.MethodGet, url+"?topic=a", ""), "not ready")
+
+	// The store may change hands between the look at readiness and the next step.
+	starting.Store(false)
 	wantUnavailable(t, hubtest.Do(t, http.MethodGet, url+"?topic=a", ""), "not ready")
 }
 
