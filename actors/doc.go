@@ -15,6 +15,10 @@
 // bound the subscriber is taken out of its audience, forgets what waits and goes back to reading the
 // log from its cursor. A slow stream costs a cursor, not memory, and loses nothing that is retained.
 //
+// Back-pressure: a round of the fan-out waits while the workers have enough in hand, and publishes wait while the
+// fan-out is far behind the log; both look at the hub's own lag, never at a client's. Pages of history under way are
+// as many as there are replayers.
+//
 // A subscriber's life:
 //
 //	opening ──joined──> live ──overflowed──> reading

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Go, from Debian's packages: a Chromium for the tests of pages, Node
-# with npm for the test of the npm package "eventsource", and Prometheus for those of rules and dashboards.
+# with npm for the test of the npm package "eventsource", Prometheus for those of rules and dashboards, and iproute2 for
+# those of clients that vanish.
 set -euo pipefail
 
 packages=()
@@ -8,6 +9,7 @@ packages=()
 command -v chromium >/dev/null || packages+=(chromium)
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
+command -v ip >/dev/null || packages+=(iproute2)
 { command -v prometheus && command -v promtool; } >/dev/null || packages+=(prometheus)
 
 if [ "${#packages[@]}" -eq 0 ]; then

@@ -21,20 +21,8 @@ var errNotStored = errors.New("update was not stored: the hub is busy, or its st
 
 // publish answers a POST ("Publication"): 200 with the update's id once it is durable.
 func (s *Server) publish(ctx *fasthttp.RequestCtx) {
-	if err := s.unready(); err != nil {
-		unavailable(ctx, err)
-		return
-	}
-	grant, ambient, ok := s.authorise(ctx, auth.RolePublisher)
-	if !ok {
-		return
-	}
+	grant := s.publisher(ctx, "publishing")
 	if grant == nil {
-		s.challenge(ctx, fasthttp.StatusUnauthorized, "", "publishing takes a token")
-		return
-	}
-	if ambient && !s.sameSite(ctx) {
-		fail(ctx, fasthttp.StatusForbidden, "publishing with a cookie takes an Origin or Referer that the hub trusts (--publish-origins)")
 		return
 	}
 	if s.limit(ctx, grant.Bearer) {
@@ -73,6 +61,27 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		s.o.Logger.Debug("update not stored", slog.Any("error", err))
 		unavailable(ctx, errNotStored)
 	}
+}
+
+// publisher returns the grant of a request that acts with a publisher's token, on a hub that is ready. If there is none, the
+// request has been answered; doing is what it wanted.
+func (s *Server) publisher(ctx *fasthttp.RequestCtx, doing string) *auth.Grant {
+	if err := s.unready(); err != nil {
+		unavailable(ctx, err)
+		return nil
+	}
+	grant, ambient, ok := s.authorise(ctx, auth.RolePublisher)
+	switch {
+	case !ok:
+		return nil
+	case grant == nil:
+		s.challenge(ctx, fasthttp.StatusUnauthorized, "", doing+" takes a token")
+		return nil
+	case ambient && !s.sameSite(ctx):
+		fail(ctx, fasthttp.StatusForbidden, doing+" with a cookie takes an Origin or Referer that the hub trusts (--publish-origins)")
+		return nil
+	}
+	return grant
 }
 
 // update reads the update that the request brings. The body is spent.

@@ -57,20 +57,8 @@ func (s *Server) revoke(ctx *fasthttp.RequestCtx) {
 		fail(ctx, fasthttp.StatusNotFound, "this hub takes no revocations")
 		return
 	}
-	if err := s.unready(); err != nil {
-		unavailable(ctx, err)
-		return
-	}
-	grant, ambient, ok := s.authorise(ctx, auth.RolePublisher)
-	if !ok {
-		return
-	}
+	grant := s.publisher(ctx, "revoking")
 	if grant == nil {
-		s.challenge(ctx, fasthttp.StatusUnauthorized, "", "revoking takes a token")
-		return
-	}
-	if ambient && !s.sameSite(ctx) {
-		fail(ctx, fasthttp.StatusForbidden, "revoking with a cookie takes an Origin or Referer that the hub trusts (--publish-origins)")
 		return
 	}
 	if !isForm(ctx) {
