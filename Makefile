@@ -12,18 +12,30 @@ GOTESTSUM_VERSION := v1.13.0
 GOLANGCI_VERSION := v2.15.0
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 GOVULNCHECK_VERSION := v1.3.0
+KUBECONFORM_VERSION := v0.8.0
+KUSTOMIZE_VERSION := v5.8.1
+COMPOSE_VERSION := v2.16.2
+# The versions whose definitions deploy/kubernetes is held against.
+KUBERNETES_VERSION := v1.34.1
+PROMETHEUS_OPERATOR_VERSION := v0.85.0
 GOTESTSUM := $(TOOLS)/gotestsum-$(GOTESTSUM_VERSION)
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 BENCHSTAT := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
+KUBECONFORM := $(TOOLS)/kubeconform-$(KUBECONFORM_VERSION)
+KUSTOMIZE := $(TOOLS)/kustomize-$(KUSTOMIZE_VERSION)
+COMPOSE := $(TOOLS)/compose-$(COMPOSE_VERSION)
+SCHEMAS := $(TOOLS)/kubernetes-$(KUBERNETES_VERSION)-$(PROMETHEUS_OPERATOR_VERSION)
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-# How long each fuzz target runs, how long the leak soak runs, and how long a package's tests may take.
+# How long each fuzz target runs, how long the leak soak runs, how often the faults of clusters come, and how long a package's
+# tests may take.
 FUZZTIME ?= 20s
 SOAK ?= 2m
+FAULTS ?= 20
 TEST_TIMEOUT ?= 15m
 
 .PHONY: help
@@ -61,12 +73,22 @@ bench: ## Run the load programs and print their tables (BENCH_QUICK=1: a minute)
 soak: ## Let clients come and leave for SOAK (2m) and fail if any of them leaves something behind
 	go run ./bench/soak -for $(SOAK)
 
+.PHONY: faults
+faults: ## Go through the faults of clusters FAULTS (20) times, one engine after the other
+	@scripts/test-deps.sh
+	FAULTS=$(FAULTS) go test -count=1 -parallel 1 -timeout 3h -run '^TestClusterFaults$$' -v ./cmd/hubd
+
 .PHONY: bench-compare
 bench-compare: $(BENCHSTAT) ## Compare the Go benchmarks of BASE (HEAD~1) and HEAD (the work tree); also BENCH, PKG, COUNT
 	@BASE='$(BASE)' HEAD='$(HEAD)' BENCH='$(BENCH)' PKG='$(PKG)' COUNT='$(COUNT)' BENCHSTAT='$(BENCHSTAT)' scripts/bench-compare.sh
 
 .PHONY: check
-check: check-format check-modules check-length check-docs vet lint ## Check format, modules, lengths, generated pages, vet and linters
+check: check-format check-modules check-length check-docs vet lint deploy-check ## Check format, modules, lengths, generated pages, vet, linters and manifests
+
+.PHONY: deploy-check
+deploy-check: $(KUBECONFORM) $(KUSTOMIZE) $(COMPOSE) $(SCHEMAS) ## Check manifests and compose files against their definitions
+	DEPLOY_KUBECONFORM='$(KUBECONFORM)' DEPLOY_KUSTOMIZE='$(KUSTOMIZE)' DEPLOY_COMPOSE='$(COMPOSE)' DEPLOY_SCHEMAS='$(SCHEMAS)' \
+	go test -count=1 -timeout $(TEST_TIMEOUT) -run '^(TestManifestsAreValid|TestComposeFilesAreValid)$$' ./deploy/deploytest
 
 .PHONY: check-format
 check-format:
@@ -121,9 +143,27 @@ $(BENCHSTAT):
 $(GOVULNCHECK):
 	$(call install,golang.org/x/vuln/cmd/govulncheck,$(GOVULNCHECK_VERSION))
 
+$(KUBECONFORM):
+	$(call install,github.com/yannh/kubeconform/cmd/kubeconform,$(KUBECONFORM_VERSION))
+
+$(KUSTOMIZE):
+	$(call install,sigs.k8s.io/kustomize/kustomize/v5,$(KUSTOMIZE_VERSION),kustomize)
+
+$(COMPOSE):
+	$(call install,github.com/compose-spec/compose-go/v2/cmd,$(COMPOSE_VERSION))
+
+# What kubeconform checks with is made from two modules, whose sources hold the definitions. They are asked for outside of this
+# module, which does not need them.
+$(SCHEMAS):
+	@echo "fetching the definitions of Kubernetes $(KUBERNETES_VERSION) and Prometheus Operator $(PROMETHEUS_OPERATOR_VERSION)"
+	@directory() { (cd / && GOFLAGS= go mod download -json "$$1") | sed -n 's/^.*"Dir": "\(.*\)".*$$/\1/p'; }; \
+	kubernetes=$$(directory k8s.io/kubernetes@$(KUBERNETES_VERSION)) && \
+	operator=$$(directory github.com/prometheus-operator/prometheus-operator@$(PROMETHEUS_OPERATOR_VERSION)) && \
+	rm -rf $@.part && go run ./deploy/schemas "$$kubernetes" "$$operator" $@.part && mv $@.part $@
+
 define install
 @mkdir -p $(TOOLS)
-@echo "building $(notdir $(1)) $(2) into .tools; this can take some minutes the first time"
+@echo "building $(or $(3),$(notdir $(1))) $(2) into .tools; this can take some minutes the first time"
 @GOBIN=$(TOOLS) GOFLAGS= go install $(1)@$(2)
-@mv $(TOOLS)/$(notdir $(1)) $@
+@mv $(TOOLS)/$(or $(3),$(notdir $(1))) $@
 endef

@@ -53,7 +53,7 @@ func may(grants *topics.Set, e *mercure.Event) bool {
 
 // enter adds a subscriber.
 func (a *audience) enter(s *Subscriber) {
-	s.audience, s.place = a, len(a.members)
+	s.audience, s.place = a, int32(len(a.members))
 	a.members = append(a.members, s)
 }
 

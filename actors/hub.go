@@ -22,6 +22,8 @@ var (
 	ErrStopping = errors.New("hub is stopping")
 	// ErrReserved is wrapped by the refusal of a topic in the namespace of the hub itself.
 	ErrReserved = errors.New("topic is reserved for the hub")
+	// ErrTooLarge is wrapped for an update that the store cannot take.
+	ErrTooLarge = persistence.ErrTooLarge
 )
 
 // Appender makes an event durable. It returns when the event is stored and placed, or not at all.
@@ -42,6 +44,8 @@ type Options struct {
 	Space *topics.Space
 	// Revoked reports whether the token of a stream was revoked; nil revokes none. It must not wait.
 	Revoked func(*Identity) bool
+	// Directory makes subscriptions known to other hubs; nil if there are none.
+	Directory Directory
 	// Logger is told of ends of streams (debug) and of faults.
 	Logger *slog.Logger
 
@@ -62,6 +66,9 @@ type Options struct {
 	Replayers int
 	// MaxTopics bounds the topic actors kept, 16,384 if zero; a topic beyond it costs a lookup more.
 	MaxTopics int
+	// EndedStreams is how many streams are remembered after their end, and JournalRounds of how many rounds of the fan-out
+	// the time is, for those who ask what became of an event; zero is none.
+	EndedStreams, JournalRounds int
 	// Heartbeat is the longest silence on a stream; zero sends none.
 	Heartbeat time.Duration
 	// DispatchTimeout is the longest that a socket may be full, 5 s if zero.
@@ -113,12 +120,15 @@ type Hub struct {
 	workers   *workers
 	announcer *announcer
 	gate      *gate
+	departed  *departed
 	tail      persistence.Tail
 	scratches sync.Pool
 	streamers *actor.Props
 
-	// notified says that an available message is on its way to the hub actor; retry that its tail failed.
-	notified, retry atomic.Bool
+	// notified says that an available message is on its way to the hub actor.
+	notified atomic.Bool
+	// retryAt is when the tail, which failed, is to be tried again, in Unix nanoseconds; 0 if it works.
+	retryAt atomic.Int64
 
 	ticking sync.WaitGroup
 	quit    chan struct{}
@@ -152,7 +162,8 @@ func New(o Options) (*Hub, error) {
 	)
 	h.replayer = newReplayer(o.Log, o.PageBytes, h.sendPage)
 	h.gate = newGate(o.MaxLag, o.PublishWait, h.lag)
-	h.announcer = newAnnouncer(o.Store, o.HubPath, o.Logger)
+	h.departed = newDeparted(o.EndedStreams)
+	h.announcer = newAnnouncer(o.Store, o.Directory, o.HubPath, o.Logger)
 	return h, nil
 }
 
@@ -199,14 +210,16 @@ func (h *Hub) tick() {
 			return
 		case <-ticker.C:
 		}
+		now := time.Now()
 		clear(due)
-		due = h.wheel.advance(time.Now(), due[:0])
+		due = h.wheel.advance(now, due[:0])
 		for _, s := range due {
 			h.toSubscriber(s, tick{})
 		}
-		if h.retry.CompareAndSwap(true, false) {
+		if at := h.retryAt.Load(); at != 0 && now.UnixNano() >= at && h.retryAt.CompareAndSwap(at, 0) {
 			h.notify()
 		}
+		h.replayer.retry(now)
 	}
 }
 
@@ -233,7 +246,7 @@ func (h *Hub) Lag() uint64 { return h.lag() }
 func (h *Hub) PublishesHeld() uint64 { return h.gate.held.Load() }
 
 // Publish makes the update durable and returns its id; delivery follows by way of the log. The update
-// must be valid. It waits while the fan-out is too far behind. Errors wrap ErrReserved, ErrBehind or ErrStopping, or
+// must be valid. It waits while the fan-out is too far behind. Errors wrap ErrReserved, ErrTooLarge, ErrBehind or ErrStopping, or
 // come from the store.
 func (h *Hub) Publish(u *mercure.Update) (id string, err error) {
 	for _, topic := range u.Topics {

@@ -272,6 +272,7 @@ func TestWriteErrorEndsStream(t *testing.T) {
 	r.subscribe(t, p, "*", nil)
 	r.publish(t, "a", "1")
 	p.awaitClose(t)
+	r.Drain(t.Context(), 0) // the stream is counted after its connection has been closed
 	if got := r.Stats().Ended(ReasonWriteError); got != 1 {
 		t.Fatalf("%d streams ended for a write error", got)
 	}

@@ -10,13 +10,13 @@ import (
 //
 //	sender            receiver     messages
 //	tail              hub          available
-//	edge, subscriber  hub          enrol, join, leave
+//	edge, subscriber  hub          enrol, join, leave, inquiry
 //	Hub               hub          settle, drain, release
-//	edge              hub          census, revoke
+//	edge              hub          census, revoke, roll, followed
 //	hub               hub          available, sweep
 //	workers           hub          handled
 //	hub               topic        deliver
-//	hub               subscriber   *batch, joined, overflowed, revoked, drainAt, release, left
+//	hub               subscriber   *batch, joined, overflowed, revoked, drainAt, release, inspect, left
 //	edge              subscriber   attach, writable, hungUp
 //	replayer          subscriber   *page
 //	wheel             subscriber   tick
@@ -30,8 +30,12 @@ type (
 	}
 	// join asks to be handed events as they come.
 	join struct{ s *Subscriber }
-	// leave takes an ended subscriber off; left answers it.
-	leave struct{ s *Subscriber }
+	// leave takes a subscriber off that ended for the reason at that time; left answers it.
+	leave struct {
+		s      *Subscriber
+		reason Reason
+		at     time.Time
+	}
 	// handled says that the workers have run every subscriber that some rounds woke: how many batches those rounds
 	// handed over, and how many bytes a subscriber got of them at most.
 	handled struct {
@@ -48,6 +52,23 @@ type (
 	revoke struct {
 		followed []string
 		reply    chan<- int
+	}
+	// inquiry asks about a stream with regard to the event at a position. It is answered by the stream, by what is
+	// remembered of it, or with nil if it is unknown.
+	inquiry struct {
+		id       StreamID
+		position uint64
+		reply    chan<- *inspection
+	}
+	// roll is answered with all streams, and up to so many of those that ended last.
+	roll struct {
+		ended int
+		reply chan<- register
+	}
+	// followed is answered with how many streams follow each of the topics.
+	followed struct {
+		topics []string
+		reply  chan<- []int
 	}
 	// drain ends every stream, spread over the time.
 	drain struct{ over time.Duration }
@@ -74,6 +95,12 @@ type (
 	revoked struct{}
 	// drainAt sets the time at which the stream ends because the hub stops.
 	drainAt struct{ at time.Time }
+	// inspect asks the stream what became of the event at a position; it says what the hub actor knows of that.
+	inspect struct {
+		position, dispatched uint64
+		fanned               time.Time
+		reply                chan<- *inspection
+	}
 	// left says that the hub holds the subscriber no more and sends nothing after this.
 	left struct{}
 	// writable says that a full socket has room again.

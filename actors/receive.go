@@ -63,6 +63,8 @@ func (a *subscriberActor) receive(message any) {
 		a.s.onDrain(m.at)
 	case release:
 		a.s.onRelease(m.to)
+	case inspect:
+		a.s.onInspect(m)
 	}
 }
 
@@ -81,6 +83,8 @@ type hubActor struct {
 	hub *Hub
 	ctx actor.Context
 	q   *sequencer
+	// backoff spaces the attempts to read a tail that fails.
+	backoff backoff
 }
 
 // sequencerProps makes the hub actor. Topics are its children. A topic that fails has not shown an
@@ -106,9 +110,7 @@ func (a *hubActor) Receive(ctx actor.Context) {
 	case available:
 		a.hub.notified.Store(false)
 		more, err := a.q.advance()
-		if err != nil && !a.hub.retry.Swap(true) {
-			a.hub.o.Logger.Error("following the log failed, trying again", slog.Any("error", err))
-		}
+		a.followed(err)
 		if more {
 			a.hub.notify()
 		}
@@ -121,7 +123,7 @@ func (a *hubActor) Receive(ctx actor.Context) {
 	case join:
 		a.q.join(m.s)
 	case leave:
-		a.q.leave(m.s)
+		a.q.leave(m)
 	case sweep:
 		a.q.sweep()
 	case settle:
@@ -131,6 +133,12 @@ func (a *hubActor) Receive(ctx actor.Context) {
 		m.reply <- a.q.census()
 	case revoke:
 		m.reply <- a.q.revoke(m.followed, a.hub.revoked)
+	case inquiry:
+		a.q.inquire(m)
+	case followed:
+		m.reply <- a.q.followers(m.topics)
+	case roll:
+		m.reply <- a.q.roll(m.ended)
 	case drain:
 		a.q.drain(time.Now(), m.over)
 	case release:
@@ -143,7 +151,25 @@ func (a *hubActor) Receive(ctx actor.Context) {
 			grants:    topics.NewIndex[*interest](a.hub.o.Space),
 			audiences: make(map[string]*audience),
 			topics:    newTopicTable(a.hub.o.MaxTopics),
+			journal:   newJournal(a.hub.o.JournalRounds, time.Now),
+			departed:  a.hub.departed,
 		}
+	}
+}
+
+// followed notes whether the tail could be read. A store that cannot be reached is tried again later and later.
+func (a *hubActor) followed(err error) {
+	log := a.hub.o.Logger
+	switch failing := a.backoff.pause > 0; {
+	case err != nil:
+		if !failing {
+			log.Error("following the log failed, trying again", slog.Any("error", err))
+		}
+		a.hub.retryAt.Store(time.Now().Add(a.backoff.next()).UnixNano())
+	case failing:
+		a.backoff = backoff{}
+		a.hub.retryAt.Store(0)
+		log.Info("following the log works again")
 	}
 }
 

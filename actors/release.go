@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // Release ends every stream without touching its connection and returns what another hub needs to go on with them,
@@ -50,6 +51,7 @@ func (s *Subscriber) remainder() *Subscription {
 	o := &Subscription{
 		Want: s.want, Grants: s.grants, Conn: s.conn, Prelude: s.prelude,
 		Identity: s.identity, Ends: s.lifetime, Continued: true,
+		ID: s.past.id, Opened: time.Unix(0, s.past.opened),
 	}
 	if s.current != nil {
 		s.truncate()

@@ -1,7 +1,9 @@
 package actors
 
 import (
+	"errors"
 	"sync"
+	"time"
 
 	"hubd/mercure"
 	"hubd/persistence"
@@ -12,7 +14,8 @@ const scanPages = 16
 
 // replayer reads pages of history for subscribers that are behind. A goroutine has one page under way until the
 // subscriber has written it, so live events wait behind a few pages, however many streams catch up. Who waits for
-// a page is one entry per subscriber, served first come, first served.
+// a page is one entry per subscriber, served first come, first served; a page that needs a store which cannot be
+// reached comes when it can be.
 type replayer struct {
 	log       persistence.Log
 	pageBytes int
@@ -22,6 +25,7 @@ type replayer struct {
 	mu      sync.Mutex
 	wake    *sync.Cond
 	waiting []*readRequest
+	outage  outage
 	closed  bool
 	done    sync.WaitGroup
 }
@@ -34,6 +38,8 @@ type readRequest struct {
 	// anchored says that the events after the cursor must still be there; a cursor that stood for the
 	// beginning of history moves with it.
 	anchored bool
+	// trial says that the request is to find out whether the store can be reached again.
+	trial bool
 }
 
 func newReplayer(log persistence.Log, pageBytes int, reply func(*Subscriber, *page, *turnstile)) *replayer {
@@ -78,8 +84,39 @@ func (r *replayer) work() {
 		q := r.waiting[0]
 		r.waiting[0] = nil
 		r.waiting = r.waiting[1:]
+		kept := r.outage.keeps(q)
 		r.mu.Unlock()
-		r.reply(q.s, r.read(q), t)
+		if kept {
+			continue
+		}
+		if p := r.read(q); !r.postpone(q, p) {
+			r.reply(q.s, p, t)
+		}
+	}
+}
+
+// postpone reports whether the request found the store out of reach and has to wait.
+func (r *replayer) postpone(q *readRequest, p *page) bool {
+	away := errors.Is(p.err, persistence.ErrUnavailable)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case away:
+		r.outage.failed(q, time.Now())
+	case q.trial:
+		r.waiting = append(r.waiting, r.outage.over()...)
+		r.wake.Broadcast()
+	}
+	return away
+}
+
+// retry tries a store that could not be reached, if it is time to.
+func (r *replayer) retry(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if q := r.outage.trial(now); q != nil {
+		r.waiting = append(r.waiting, q)
+		r.wake.Signal()
 	}
 }
 
@@ -89,6 +126,9 @@ func (r *replayer) read(q *readRequest) *page {
 	p := &page{upto: q.after}
 	for range scanPages {
 		events, err := r.log.Read(p.upto, r.pageBytes)
+		if errors.Is(err, persistence.ErrUnavailable) && p.upto > q.after {
+			return p // the way to here was none of the store's
+		}
 		if err != nil {
 			p.err = err
 			return p

@@ -38,6 +38,9 @@ type sequencer struct {
 	stats *Stats
 	// announcer is told of subscribers that others may know of.
 	announcer *announcer
+	// journal and departed are for those who ask what became of an event.
+	journal  *journal
+	departed *departed
 
 	queueBytes int64
 	batchBytes int
@@ -90,6 +93,7 @@ func (q *sequencer) advance() (more bool, err error) {
 		for i, e := range events {
 			q.address(i, e)
 		}
+		q.journal.note(events[0].Position, events[len(events)-1].Position)
 		q.handOver()
 	}
 	q.stats.dispatched.Store(events[len(events)-1].Position)
@@ -206,7 +210,7 @@ func (q *sequencer) count(round handled) {
 // enrol makes a subscriber known; one without a cursor joins at once, at the head, so that it gets
 // nothing that was committed before it came.
 func (q *sequencer) enrol(s *Subscriber, live bool) {
-	s.member = len(q.members)
+	s.member = int32(len(q.members))
 	q.members = append(q.members, s)
 	if s.presence != nil && s.presence.state == arriving {
 		q.announcer.arrived(s)
@@ -235,7 +239,8 @@ func (q *sequencer) join(s *Subscriber) {
 }
 
 // leave forgets a subscriber, which may have ended before it was enrolled.
-func (q *sequencer) leave(s *Subscriber) {
+func (q *sequencer) leave(m leave) {
+	s := m.s
 	defer q.out.toSubscriber(s, left{})
 	if s.member < 0 {
 		return
@@ -247,6 +252,7 @@ func (q *sequencer) leave(s *Subscriber) {
 	q.members[last] = nil
 	q.members = q.members[:last]
 	s.member = -1
+	q.departed.add(m)
 	if s.presence != nil && !s.released {
 		q.announcer.departed(s)
 	}

@@ -253,7 +253,9 @@ func (m *simulation) stepHub() bool {
 	case join:
 		m.q.join(v.s)
 	case leave:
-		m.q.leave(v.s)
+		m.q.leave(v)
+	case inquiry:
+		m.q.inquire(v)
 	case sweep:
 		m.q.sweep()
 	}

@@ -1,11 +1,13 @@
 package actors
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"hubd/mercure"
+	"hubd/persistence"
 	"hubd/topics"
 )
 
@@ -39,6 +41,9 @@ type Subscription struct {
 	Ends time.Time
 	// Continued says that the stream was opened by a hub that has released it.
 	Continued bool
+	// ID identifies the stream to those who ask about it, and Opened is when it was opened; now if zero.
+	ID     StreamID
+	Opened time.Time
 	// Subscriptions are what others may know of the subscriber; none if subscriptions are not tracked.
 	Subscriptions []mercure.Subscription
 	// Conn carries the stream, and Prelude is written to it first.
@@ -88,7 +93,7 @@ func (h *Hub) Subscriptions() ([]mercure.Subscription, error) {
 // Resolve turns the id that a client gave as its last event into a cursor.
 func (h *Hub) Resolve(id string) (*Cursor, error) {
 	if id != mercure.Earliest {
-		position, found, err := h.o.Log.Find(id)
+		position, found, err := h.find(id)
 		if err != nil {
 			return nil, fmt.Errorf("looking up event %q: %w", id, err)
 		}
@@ -107,6 +112,24 @@ func (h *Hub) Resolve(id string) (*Cursor, error) {
 		c.Oldest = oldest[0].ID()
 	}
 	return c, nil
+}
+
+// findTime bounds how long a client waits for its cursor to be looked for in what other hubs stored.
+const findTime = 5 * time.Second
+
+// find looks the event up. A client that comes from another hub may have seen one that this hub is about to hear of.
+func (h *Hub) find(id string) (position uint64, found bool, err error) {
+	position, found, err = h.o.Log.Find(id)
+	shared, is := h.o.Log.(persistence.Shared)
+	if err != nil || found || !is {
+		return position, found, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), findTime)
+	defer cancel()
+	if err := shared.Refresh(ctx); err != nil {
+		return 0, false, err
+	}
+	return h.o.Log.Find(id)
 }
 
 // expiryMargin is how long before its token's end a stream ends: no later than exp ("Subscribers"), and the wheel may be
@@ -133,6 +156,10 @@ func (h *Hub) Subscribe(o *Subscription) error {
 		s.expires = o.Expires.Add(-expiryMargin)
 	}
 	s.deadline.subscriber = s
+	if o.Opened.IsZero() {
+		o.Opened = now
+	}
+	s.past = past{id: o.ID, opened: o.Opened.UnixNano(), continued: o.Continued}
 	if len(o.Subscriptions) > 0 {
 		s.presence = &presence{subscriptions: o.Subscriptions}
 		if o.Continued {
@@ -147,6 +174,7 @@ func (h *Hub) Subscribe(o *Subscription) error {
 	}
 	if o.Cursor != nil {
 		s.cursor, s.anchored = o.Cursor.Position, o.Cursor.Known
+		s.past.begun = s.cursor
 	}
 	h.stats.connected.Add(1)
 	h.stats.total.Add(1)

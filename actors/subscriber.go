@@ -39,15 +39,20 @@ type Subscriber struct {
 
 	// Owned by the hub actor: the places in its lists.
 	audience      *audience
-	place, member int
+	place, member int32
 
 	// queued are the bytes handed over and not yet written: raised by the hub actor and lowered by this one.
 	queued atomic.Int64
 	// held are those of them that have left the mailbox.
 	held int64
 
+	// past is for those who ask what became of an event. When the stream has ended it is the hub actor's; before, all of it is
+	// the actor's own but id, opened and continued, which are immutable.
+	past past
+
 	state state
-	// joined says that the hub hands over every event after the cursor, or after target while reading.
+	// joined says that the hub hands over every event after the cursor, or after past.liveFrom while reading: history must be
+	// read up to there before live events follow.
 	joined bool
 	// asked says that a page is on its way.
 	asked bool
@@ -60,12 +65,11 @@ type Subscriber struct {
 	released bool
 	// catching says that the stream counts as catching up.
 	catching bool
+	// stalled says that the socket is full.
+	stalled bool
 
 	// cursor is the position up to which everything was written or is in current.
 	cursor uint64
-	// target is the position up to which history must be read before live events follow.
-	target uint64
-
 	// current is the batch that the socket did not take whole, and offset what it did take of it.
 	current *batch
 	offset  int
@@ -74,10 +78,11 @@ type Subscriber struct {
 	// prelude is written before any event: the response's head.
 	prelude []byte
 
-	// lastWrite is the time of the last successful write; stalled that since which the socket is full.
-	lastWrite, stalled time.Time
-	lifetime, expires  time.Time
-	deadline           deadline
+	// lastWrite is the time of the last successful write, and stalledAfter how much later the socket was found full, if it is.
+	lastWrite         time.Time
+	stalledAfter      time.Duration
+	lifetime, expires time.Time
+	deadline          deadline
 }
 
 // heartbeat is an SSE comment: the client ignores it, proxies see traffic, and a dead peer shows.
@@ -127,14 +132,15 @@ func (s *Subscriber) onJoined(at uint64) {
 		return
 	}
 	s.joined = true
+	s.past.joined(at, s.hub.now())
 	switch {
 	case s.state == opening:
-		s.cursor, s.anchored = at, true
+		s.cursor, s.anchored, s.past.begun = at, true, at
 		s.live()
 	case s.cursor >= at:
 		s.live()
 	default:
-		s.target, s.state = at, reading
+		s.state = reading
 		s.proceed()
 	}
 }
@@ -170,7 +176,7 @@ func (s *Subscriber) onOverflowed() {
 	if s.state == ended {
 		return
 	}
-	s.joined = false
+	s.joined, s.past.overflowed, s.past.liveAfter = false, true, 0
 	for _, b := range s.pending {
 		s.uncount(b)
 	}
@@ -234,7 +240,7 @@ func (s *Subscriber) proceed() {
 		return
 	}
 	switch {
-	case s.joined && s.cursor >= s.target:
+	case s.joined && s.cursor >= s.past.liveFrom:
 		s.live()
 	case !s.joined && s.anchored && s.cursor >= s.hub.counters().Dispatched():
 		s.join()
@@ -276,7 +282,7 @@ func (s *Subscriber) onTick() {
 		s.end(ReasonExpired)
 	case !s.lifetime.IsZero() && !now.Before(s.lifetime):
 		s.farewell()
-	case !s.stalled.IsZero() && now.Sub(s.stalled) >= s.hub.limits().dispatch:
+	case s.stalled && now.Sub(s.stalledSince()) >= s.hub.limits().dispatch:
 		s.end(ReasonStalled)
 	default:
 		if h := s.hub.limits().heartbeat; h > 0 && s.current == nil && s.prelude == nil && now.Sub(s.lastWrite) >= h {
@@ -334,8 +340,8 @@ func (s *Subscriber) rearm(now time.Time) {
 			sooner(now.Add(h))
 		}
 	}
-	if !s.stalled.IsZero() {
-		sooner(s.stalled.Add(s.hub.limits().dispatch))
+	if s.stalled {
+		sooner(s.stalledSince().Add(s.hub.limits().dispatch))
 	}
 	if !s.lifetime.IsZero() {
 		sooner(s.lifetime)
@@ -360,7 +366,7 @@ func (s *Subscriber) end(r Reason) {
 // finish leaves the hub. The connection is closed, or another hub's.
 func (s *Subscriber) finish(r Reason) {
 	s.catchingUp(false)
-	s.state = ended
+	s.state, s.cursor = ended, s.reached()
 	s.hub.disarm(&s.deadline)
 	for _, b := range s.pending {
 		s.uncount(b)
@@ -370,7 +376,7 @@ func (s *Subscriber) finish(r Reason) {
 	}
 	s.pending, s.current, s.prelude = nil, nil, nil
 	s.hub.gone(s, r)
-	s.hub.toHub(leave{s})
+	s.hub.toHub(leave{s, r, s.hub.now()})
 }
 
 func (s *Subscriber) catchingUp(on bool) {

@@ -86,7 +86,7 @@ func (s *Subscriber) writeCurrent() bool {
 		now := s.hub.now()
 		if s.offset += n; s.offset < len(b.frames) {
 			if n > 0 {
-				s.stalled = time.Time{}
+				s.stalled = false
 			}
 			s.stall()
 			return false
@@ -194,16 +194,20 @@ func (s *Subscriber) cut(events []*mercure.Event, n int) {
 
 // wrote notes a write that the socket took whole.
 func (s *Subscriber) wrote(now time.Time) {
-	s.lastWrite, s.stalled = now, time.Time{}
+	s.lastWrite, s.stalled = now, false
 }
 
 // stall notes that the socket is full and sets the time by which it must take something.
 func (s *Subscriber) stall() {
-	if s.stalled.IsZero() {
-		s.stalled = s.hub.now()
-		s.rearm(s.stalled)
+	if !s.stalled {
+		now := s.hub.now()
+		s.stalled, s.stalledAfter = true, now.Sub(s.lastWrite)
+		s.rearm(now)
 	}
 }
+
+// stalledSince is when the socket was found full, if it is.
+func (s *Subscriber) stalledSince() time.Time { return s.lastWrite.Add(s.stalledAfter) }
 
 func (s *Subscriber) delivered(events int, accepted, now time.Time) {
 	s.hub.tally(s).written(events, now.Sub(accepted))

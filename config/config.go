@@ -18,20 +18,49 @@ type Config struct {
 	// File is the configuration file, YAML.
 	File string `name:"config" group:"file" placeholder:"FILE" help:"Configuration file, YAML. Its keys are the names of the flags."`
 
-	// Listen is the hub's address, host:port.
-	Listen string `group:"addresses" default:"127.0.0.1:3000" help:"Address of the hub. An empty host, as in :3000, is every interface."`
+	// Listen is the hub's address without TLS, host:port; empty is off.
+	Listen string `group:"addresses" default:"127.0.0.1:3000" empty:"off" help:"Address of the hub. An empty host, as in :3000, is every interface. Empty turns it off, which takes tls-listen."`
 	// AdminListen is the admin server's address, host:port; empty is off.
 	AdminListen string `group:"addresses" default:"127.0.0.1:3001" empty:"off" help:"Address of the probes, metrics and profiles. It takes no token, so keep it private. Empty turns it off."`
+	// AdminHosts are names of the admin server on loopback besides localhost.
+	AdminHosts []string `group:"addresses" placeholder:"HOST" help:"Names by which the admin address may be asked when it listens on loopback, besides localhost, its own and IP addresses. Requests for another host get 421, because the page of another site could have made a browser send them."`
 	// PublicURLs are the hub's URLs as clients see it, the canonical one first; none means that it follows
 	// from each request.
 	PublicURLs []string `name:"public-url" group:"addresses" placeholder:"URL" shown:"derived from the request" help:"URL of the hub as clients see it, such as https://example.com/.well-known/mercure. Set it behind a proxy. Of several, the first is the canonical one, the request's host chooses, and a host that is none of theirs gets 421."`
 	// Console serves the console's pages at the hub's own address.
 	Console bool `group:"addresses" help:"Serve the console: a page at /.well-known/mercure/console/ to subscribe, publish, read tokens and walk the history with. It shows nothing without a token that a client could not see either. Always on with dev."`
 
+	// TLSListen is the hub's address with TLS, host:port; empty is off.
+	TLSListen string `name:"tls-listen" group:"tls" placeholder:"ADDRESS" help:"Address of the hub with TLS, such as :443, for HTTP/2 and HTTP/1.1. It takes tls-cert and tls-key, or acme-domain. The address without TLS stays open beside it, for publishers on the same machine; see listen. See docs/tls.md."`
+	// TLSCert and TLSKey are files with a certificate and its key.
+	TLSCert string `name:"tls-cert" group:"tls" placeholder:"FILE" help:"File with the certificate and its chain, PEM. The hub takes a new one within tls-reload; streams go on."`
+	// TLSKey is the file with the private key.
+	TLSKey string `name:"tls-key" group:"tls" placeholder:"FILE" help:"File with the private key of the certificate, PEM."`
+	// TLSReload is how often these files are looked at.
+	TLSReload time.Duration `name:"tls-reload" group:"tls" default:"10s" help:"How often tls-cert and tls-key are looked at. A pair that cannot be used is logged, and the old one stays."`
+	// ACMEDomains are names for which certificates are had from an authority.
+	ACMEDomains []string `name:"acme-domain" group:"tls" placeholder:"NAME" help:"Name for which the hub gets a certificate by ACME, in place of tls-cert; can be repeated. The authority must reach the hub under it, on port 443 at tls-listen or on port 80 at http-redirect-listen."`
+	// ACMEEmail is told to the authority.
+	ACMEEmail string `name:"acme-email" group:"tls" placeholder:"ADDRESS" help:"E-mail address that is told to the authority."`
+	// ACMEDir keeps the account and the certificates.
+	ACMEDir string `name:"acme-dir" group:"tls" default:"acme" help:"Directory for the account, the certificates and their keys. Keep it across restarts: authorities limit how many certificates they issue."`
+	// ACMEDirectoryURL is the authority's directory.
+	ACMEDirectoryURL string `name:"acme-directory-url" group:"tls" placeholder:"URL" shown:"Let's Encrypt" help:"Directory of the authority, such as https://acme-staging-v02.api.letsencrypt.org/directory to try it."`
+	// HTTPRedirectListen is an address on which browsers are sent to https.
+	HTTPRedirectListen string `name:"http-redirect-listen" group:"tls" placeholder:"ADDRESS" help:"Address such as :80 that sends browsers to https, and answers the authority's HTTP-01 challenges."`
+	// HTTP2Streams bounds the streams of one HTTP/2 connection.
+	HTTP2Streams int `name:"http2-streams" group:"tls" default:"250" help:"Requests, streams among them, that one HTTP/2 connection may have open at a time. Each open stream also counts as a connection in max-connections and max-connections-per-ip."`
+	// HSTS is how long browsers are told to use https only.
+	HSTS time.Duration `name:"hsts" group:"tls" default:"0" help:"Tell browsers to use nothing but https with this host, on every port, for that long, such as 8760h; 0 says nothing."`
+
 	// Store is where the history is kept.
-	Store Store `group:"store" default:"bolt://hub.db" help:"Where the history is kept: bolt://PATH (a file, relative as in bolt://hub.db or absolute as in bolt:///var/lib/hubd/hub.db) or memory:// (lost at exit)."`
-	// StoreWait is how long to wait, not ready, for a store that another process holds; 0 is not at all.
-	StoreWait time.Duration `group:"store" default:"60s" help:"How long to wait, not ready, for a store that another process holds."`
+	Store Store `group:"store" default:"bolt://hub.db" help:"Where the history is kept: bolt://PATH (a file, relative as in bolt://hub.db or absolute as in bolt:///var/lib/hubd/hub.db), memory:// (lost at exit), or a server that several hubs share: redis:// or rediss:// (Redis, Valkey), postgres://, nats:// or tls:// (NATS with TLS). See docs/clustering.md."`
+	// StoreWait is how long to wait, not ready, for a store that another process holds or that cannot be reached; 0 is not at all.
+	StoreWait time.Duration `group:"store" default:"60s" help:"How long to wait, not ready, for a store that another process holds, or for a server that cannot be reached."`
+	// Node is the name of this hub among those that share a store; empty means one made of the host's name.
+	Node string `group:"store" placeholder:"NAME" shown:"the host's name and a random suffix" help:"Name of this hub among those that share a store: up to 200 letters, digits and -._:@/. It stands in the log and the metrics."`
+	// NodeLease is how long the subscriptions of a hub that died are listed.
+	NodeLease time.Duration `group:"store" default:"15s" help:"How long the subscriptions of a hub that died stay listed, where hubs share a store; a hub renews it three times as often."`
 	// Handover lets a hub that starts on this one's store take its place at once.
 	Handover bool `group:"store" default:"true" negatable:"" help:"Hand the store over to a hub that starts on it, and to one on the same machine the address and the open streams too: an upgrade then ends no stream. Without it that hub waits until this one ends."`
 	// History bounds what the store keeps.
@@ -68,6 +97,8 @@ type Config struct {
 
 	// Subscriptions turns on subscription events and the subscription API.
 	Subscriptions bool `group:"streams" help:"Publish subscription events and serve the subscription API."`
+	// InitialCursor gives streams without a cursor one before their first event.
+	InitialCursor bool `group:"streams" help:"Begin a stream that brings no cursor with the id of the newest update, and nothing else: a client that is cut off before its first event can resume from there. Browsers keep the id and show no event, as the HTML Standard says; some other clients take it for an empty event."`
 	// GapNotice tells streams whose cursor is not retained, by an event of type hubd-gap.
 	GapNotice bool `group:"streams" default:"true" negatable:"" help:"Begin a stream whose cursor is not retained with an event of type hubd-gap, which a browser can see; the header that says so it cannot."`
 	// Heartbeat is how long a stream may be silent; 0 is for ever.
@@ -115,6 +146,10 @@ type Config struct {
 	BatchBytes Size `group:"memory" default:"64KiB" help:"Most that a round of the fan-out, or a page of history, holds, unless one update is larger; never more than queue-bytes."`
 	// MaxTopicActors bounds the topics that are kept ready.
 	MaxTopicActors int `group:"memory" default:"16384" help:"Topics whose subscribers are kept at hand. The least used beyond it are looked up again when they return."`
+	// EndedStreams is how many streams are remembered after their end.
+	EndedStreams int `group:"memory" default:"4096" help:"Streams that are remembered after their end, so that the hub can say why one of them did not get an update; fewer if their matchers are long: 1 KiB each on average. 0 is none. See docs/monitoring.md."`
+	// FanoutJournal is of how many rounds of the fan-out the time is remembered.
+	FanoutJournal int `group:"memory" default:"16384" help:"Rounds of the fan-out of which the time is remembered, so that the hub can say when it handed an update to its streams: 24 bytes each. A round holds one update, or many under load. 0 is none."`
 
 	// WatchdogDir is where profiles of a hub that needs more than its streams explain are written; empty is nowhere.
 	WatchdogDir string `group:"watchdog" placeholder:"DIR" help:"Directory for profiles of the heap and the goroutines, written once each time one of them leaves the band that the number of streams predicts. Without it nothing is watched. See docs/profiling.md."`

@@ -19,6 +19,7 @@ func groups() []group {
 	return []group{
 		{"file", "Configuration file"},
 		{"addresses", "Addresses"},
+		{"tls", "TLS"},
 		{"store", "Store and history"},
 		{"tokens", "Tokens and origins"},
 		{"streams", "Streams"},

@@ -60,10 +60,11 @@ func TestLoadDefaults(t *testing.T) {
 	t.Parallel()
 	c := load(t, nil, keyed())
 	want := Config{
-		Listen:             "127.0.0.1:3000",
-		AdminListen:        "127.0.0.1:3001",
-		Store:              c.Store,
-		StoreWait:          time.Minute,
+		Listen:      "127.0.0.1:3000",
+		AdminListen: "127.0.0.1:3001",
+		TLSReload:   10 * time.Second, ACMEDir: "acme", HTTP2Streams: 250,
+		Store:     c.Store,
+		StoreWait: time.Minute, NodeLease: 15 * time.Second,
 		History:            History{MaxEvents: 100_000},
 		Publisher:          Key{Key: c.Publisher.Key, Alg: "HS256"},
 		Subscriber:         Key{Key: c.Subscriber.Key, Alg: "HS256"},
@@ -89,6 +90,8 @@ func TestLoadDefaults(t *testing.T) {
 		RingBytes:          32 << 20,
 		BatchBytes:         64 << 10,
 		MaxTopicActors:     16384,
+		EndedStreams:       4096,
+		FanoutJournal:      16384,
 
 		WatchdogMaxBytes:      64 << 20,
 		WatchdogAfter:         time.Minute,

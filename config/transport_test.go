@@ -59,6 +59,10 @@ func TestTransportURL(t *testing.T) {
 
 func TestTransportURLOfAnotherStore(t *testing.T) {
 	t.Parallel()
-	found := problems(t, nil, keyed("MERCURE_TRANSPORT_URL=redis://user:hunter2@redis/0"))
-	expect(t, found, "store", "redis:// is not available in this version")
+	c := load(t, nil, keyed("MERCURE_TRANSPORT_URL=redis://user:hunter2@redis/0"))
+	if c.Store.URL() != "redis://user:hunter2@redis/0" {
+		t.Errorf("store %q", c.Store.URL())
+	}
+	found := problems(t, nil, keyed("MERCURE_TRANSPORT_URL=kafka://user:hunter2@kafka"))
+	expect(t, found, "store", "its scheme is not known")
 }

@@ -42,6 +42,7 @@ func (c *Config) Validate() Problems {
 	if text := c.Store.problem(); text != "" {
 		k.add("store", "%s", text)
 	}
+	c.checkNode(&k)
 	c.checkKeys(&k)
 	c.checkTokens(&k)
 	c.checkStreams(&k)
@@ -49,15 +50,40 @@ func (c *Config) Validate() Problems {
 	return k.problems
 }
 
+// minNodeLease leaves time for three renewals that take a moment each.
+const minNodeLease = 3 * time.Second
+
+// maxNode is the longest name of a node.
+const maxNode = 200
+
+func (c *Config) checkNode(k *checker) {
+	if len(c.Node) > maxNode || strings.ContainsFunc(c.Node, func(r rune) bool { return !isNameRune(r) && r != ':' && r != '@' && r != '/' }) {
+		k.add("node", "has more than %d characters, or others than letters, digits and -._:@/", maxNode)
+	}
+	if c.NodeLease < minNodeLease {
+		k.add("node-lease", "%s is too short to be renewed in time; use at least %s", c.NodeLease, minNodeLease)
+	}
+}
+
 func (c *Config) checkAddresses(k *checker) {
-	k.address("listen", c.Listen)
+	if c.Listen != "" {
+		k.address("listen", c.Listen)
+	} else if c.TLSListen == "" {
+		k.add("listen", "is empty and so is tls-listen: nobody could reach the hub; set one of them")
+	}
+	c.checkTLS(k)
+	for _, host := range c.AdminHosts {
+		if host == "" || strings.ContainsAny(host, ":/ ") {
+			k.add("admin-hosts", "%q is not a host name; write it without scheme and port, like hub.internal", host)
+		}
+	}
 	if c.AdminListen != "" {
 		k.address("admin-listen", c.AdminListen)
 		if _, port, err := net.SplitHostPort(c.AdminListen); err == nil && c.AdminListen == c.Listen && port != "0" {
 			k.add("admin-listen", "is the same address as listen; give it another port, or leave it empty to turn the admin server off")
 		}
 	}
-	if c.Dev && !isLoopback(c.Listen) {
+	if c.Dev && c.Listen != "" && !isLoopback(c.Listen) {
 		k.add("listen", "%s is not a loopback address, and dev is for loopback only; listen on 127.0.0.1 or turn dev off and set the keys", c.Listen)
 	}
 	for _, text := range c.PublicURLs {

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -37,9 +38,11 @@ func TestValidate(t *testing.T) {
 		"relative public URL":         {[]string{"HUBD_PUBLIC_URL=/.well-known/mercure"}, "public-url", "absolute http or https URL"},
 		"public URL of a store":       {[]string{"HUBD_PUBLIC_URL=bolt://x"}, "public-url", "absolute http or https URL"},
 		"public URL with query":       {[]string{"HUBD_PUBLIC_URL=https://h.example/?a"}, "public-url", "without query"},
-		"redis":                       {[]string{"HUBD_STORE=redis://r"}, "store", "not available in this version"},
-		"postgres":                    {[]string{"HUBD_STORE=postgres://p"}, "store", "not available in this version"},
-		"nats":                        {[]string{"HUBD_STORE=nats://n"}, "store", "not available in this version"},
+		"redis without a server":      {[]string{"HUBD_STORE=redis://"}, "store", "redis:// lacks the server"},
+		"password with a slash":       {[]string{"HUBD_STORE=postgres://u:a/b@p"}, "store", "percent-encoded"},
+		"name of a node with a space": {[]string{"HUBD_NODE=a b"}, "node", "others than letters"},
+		"name of a node too long":     {[]string{"HUBD_NODE=" + strings.Repeat("n", 201)}, "node", "more than 200"},
+		"lease of a moment":           {[]string{"HUBD_NODE_LEASE=2s"}, "node-lease", "at least 3s"},
 		"unknown store":               {[]string{"HUBD_STORE=ftp://f"}, "store", "scheme is not known"},
 		"path as store":               {[]string{"HUBD_STORE=/var/lib/hub.db"}, "store", "write bolt://PATH"},
 		"bolt without path":           {[]string{"HUBD_STORE=bolt://"}, "store", "lacks the path"},
@@ -76,6 +79,7 @@ func TestValidate(t *testing.T) {
 		"origin with path":            {[]string{"HUBD_CORS_ORIGINS=https://a.example/"}, "cors-origins", "is not an origin"},
 		"any origin publishes":        {[]string{"HUBD_PUBLISH_ORIGINS=*"}, "publish-origins", "list the origins"},
 		"host as origin":              {[]string{"HUBD_CORS_ORIGINS=a.example"}, "cors-origins", "is not an origin"},
+		"admin host with port":        {[]string{"HUBD_ADMIN_HOSTS=hub.internal:3001"}, "admin-hosts", "without scheme and port"},
 		"cookie name":                 {[]string{"HUBD_COOKIE_NAME=a;b"}, "cookie-name", "no cookie name may have"},
 		"watchdog without room":       {[]string{"HUBD_WATCHDOG_DIR=w", "HUBD_WATCHDOG_MAX_BYTES=1KiB"}, "watchdog-max-bytes", "no room"},
 		"hasty watchdog":              {[]string{"HUBD_WATCHDOG_DIR=w", "HUBD_WATCHDOG_AFTER=1ms"}, "watchdog-after", "too short"},

@@ -21,6 +21,9 @@ func (s *Store) AppendAll(events []*mercure.Event) (stored int, err error) {
 func (s *Store) appendSome(events []*mercure.Event) (stored int, err error) {
 	sent := make([]*request, 0, len(events))
 	for _, e := range events {
+		if err = s.limits.admit(e); err != nil {
+			break
+		}
 		size := int64(Size(e))
 		if err = s.credits.take(size); err != nil {
 			break

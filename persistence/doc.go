@@ -11,11 +11,14 @@
 //     those of batcher, which a test drives without an actor system.
 //   - Log is a back end. The sub-packages memory and bolt implement it here; logtest holds the one
 //     suite that each of them passes.
+//   - Shared is a Log that several hubs have open at once, on a server; Board is what they tell each other beside it.
+//     Follower keeps the Feed of such a log up with what other hubs append. The sub-packages redis, postgres and
+//     jetstream implement them, and sharedtest does for tests.
 //   - Feed is what back ends share: the extent of the log, a Ring of the newest events and the tails
 //     that follow it.
 //
-// Goroutines: the actor runs on one goroutine of its own from NewStore on, which Stop joins. The
-// package starts no other. Publishers run Store.Append on their own goroutines,
+// Goroutines: the actor runs on one goroutine of its own from NewStore on, which Stop joins. A Follower has one
+// from Start on, which its Stop joins. The package starts no other. Publishers run Store.Append on their own goroutines,
 // readers run Log.Find, Log.Read and Tail.Next on theirs.
 //
 // Invariants: an event is visible to readers only after its commit. The extent moves in one step, so

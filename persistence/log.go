@@ -15,6 +15,8 @@ var (
 	ErrHeld = errors.New("store is held by another process")
 	// ErrCorrupt is wrapped when stored data cannot be read back.
 	ErrCorrupt = errors.New("store is corrupt")
+	// ErrUnavailable is wrapped by the calls of a log whose engine cannot be reached. Trying again later may help.
+	ErrUnavailable = errors.New("store cannot be reached")
 )
 
 // Log keeps committed events in one order. Positions start at 1, have no gaps, and are never used

@@ -102,6 +102,7 @@ type Store struct {
 	pid      *actor.PID
 	credits  *credits
 	health   *health
+	limits   Limits
 	sent     atomic.Int64
 	requests sync.Pool // of *request with done
 
@@ -116,8 +117,13 @@ func NewStore(o Options) (*Store, error) {
 		return nil, fmt.Errorf("start store: %w", err)
 	}
 	o = o.withDefaults()
+	limits := limitsOf(o.Log)
+	if limits.BatchEvents > 0 {
+		o.BatchEvents = min(o.BatchEvents, limits.BatchEvents)
+	}
 	s := &Store{
 		system:   o.System,
+		limits:   limits,
 		credits:  newCredits(o.Credits, o.CreditBytes),
 		health:   &health{now: o.Now, interval: o.TrialInterval},
 		requests: sync.Pool{New: func() any { return &request{done: make(chan error, 1)} }},
@@ -142,9 +148,12 @@ func NewStore(o Options) (*Store, error) {
 }
 
 // Append stores the event and returns when it is committed, or why it is not: ErrBusy at once when
-// too many wait, an error that wraps ErrFailed, or ErrStopped. The event must not be appended twice;
-// after ErrBusy, ErrStopped and where the store had failed before the call it was not touched.
+// too many wait, an error that wraps ErrTooLarge or ErrFailed, or ErrStopped. The event must not be appended twice;
+// after ErrBusy, ErrTooLarge, ErrStopped and where the store had failed before the call it was not touched.
 func (s *Store) Append(e *mercure.Event) error {
+	if err := s.limits.admit(e); err != nil {
+		return err
+	}
 	size := int64(Size(e))
 	if err := s.credits.take(size); err != nil {
 		return err

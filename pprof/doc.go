@@ -7,6 +7,7 @@
 //	/livez          200 while the process answers
 //	/readyz         200, or 503 with the reason
 //	/metrics        Prometheus text format
+//	Options.Answers what the hub has to say, as JSON
 //	/debug/pprof/   profiles for "go tool pprof" and "go tool trace"
 //
 // The dashboard is files of the folder pages, written by hand, without a build step and without code of others; its
@@ -14,6 +15,10 @@
 // Numbers come from a Recorder, which also runs without the server: it looks at the hub and the process every 2.5 s,
 // keeps 66 KB of history, and has a watchdog write profiles when goroutines or heap leave their Band. At most 16
 // snapshots of 16 MiB together are kept for comparing, and one comparison is made at a time.
+//
+// A page of another site can make its visitor's browser ask this server, by a name of the site that it lets stand for 127.0.0.1
+// (DNS rebinding). So a server that listens on loopback answers only requests whose Host is an address, localhost, or a name
+// that was configured.
 //
 // The command line is not among the profiles: flags can hold secrets. Nothing is registered with
 // net/http's default mux, which importing net/http/pprof would do.

@@ -32,11 +32,14 @@ func newRoutes(o *Options, p *profiles) (routes, error) {
 			ErrorLog:      printer{o.Logger},
 			ErrorHandling: promhttp.ContinueOnError,
 		})),
-		profilePath: page,
 	})
 	for name, handler := range p.handlers() {
 		r[profilePath+name] = handler
 	}
+	for path, answer := range o.Answers {
+		r[path] = answer.handle
+	}
+	r[profilePath] = func(ctx *fasthttp.RequestCtx) { page(ctx, o.Answers) }
 	return r, nil
 }
 
@@ -60,6 +63,8 @@ func (s *Server) handler(r routes) fasthttp.RequestHandler {
 		path := string(ctx.Path())
 		handle, found := r[path]
 		switch {
+		case !s.hosts.has(string(ctx.Host())):
+			text(ctx, fasthttp.StatusMisdirectedRequest, "this server has another name than the request's host (--admin-hosts)")
 		case !found:
 			text(ctx, fasthttp.StatusNotFound, "not found; / lists what there is")
 		case ctx.IsGet(), ctx.IsHead(), ctx.IsPost() && takesPost(path):
@@ -94,18 +99,23 @@ func text(ctx *fasthttp.RequestCtx, status int, line string) {
 }
 
 // page answers /debug/pprof/ with links to everything.
-func page(ctx *fasthttp.RequestCtx) {
+func page(ctx *fasthttp.RequestCtx, answers map[string]Answer) {
 	var b strings.Builder
 	b.WriteString(`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>hubd admin</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}dt{font-family:monospace}dd{margin:0 0 .5rem 2rem}</style>
+<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}dt{font-family:monospace}dd{margin:0 0 .5rem 2rem}code{display:inline-block;font-size:.85em}</style>
 <h1>hubd admin</h1>
 <dl>
 `)
-	for _, link := range links() {
+	for _, link := range append(links(), about(answers)...) {
 		address, about := html.EscapeString(link[0]), html.EscapeString(link[1])
+		if text, query, is := strings.Cut(about, " ?"); is {
+			about = text + " <code>?" + query + "</code>"
+		}
 		b.WriteString(`<dt><a href="` + address + `">` + address + "</a></dt><dd>" + about + "</dd>\n")
 	}
 	b.WriteString("</dl>\n</html>\n")

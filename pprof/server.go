@@ -46,6 +46,11 @@ type Options struct {
 	Metrics prometheus.Gatherer
 	// Recorder has what the dashboard shows. The server neither starts nor stops it.
 	Recorder *Recorder
+	// Answers are further addresses, by path, that answer with JSON.
+	Answers map[string]Answer
+	// Hosts are the names, besides localhost, the host of Listen and IP addresses, by which a server that listens on loopback
+	// is asked; see the check in host.go.
+	Hosts []string
 	// Logger takes what goes wrong while serving; nil is slog.Default.
 	Logger *slog.Logger
 }
@@ -77,6 +82,7 @@ type Server struct {
 	server   *fasthttp.Server
 	conns    connections
 	profiles profiles
+	hosts    *hosts
 
 	// served is closed when the goroutine that accepts has returned.
 	served chan struct{}
@@ -98,6 +104,7 @@ func New(o Options) (*Server, error) {
 		o.Logger = slog.Default()
 	}
 	s := &Server{listen: o.Listen, given: o.Listener, logger: o.Logger, served: make(chan struct{}), stopping: make(chan struct{})}
+	s.hosts = newHosts(o.Listen, o.Hosts)
 	s.conns.busy = map[net.Conn]bool{}
 	s.profiles = profiles{stopping: s.stopping, after: time.After}
 	r, err := newRoutes(&o, &s.profiles)
@@ -137,6 +144,7 @@ func (s *Server) Start() error {
 		return fmt.Errorf("listen on %s for the admin server: %w; choose another admin-listen", s.listen, err)
 	}
 	s.listener = listener
+	s.hosts.guard(listener.Addr())
 	go func() {
 		defer close(s.served)
 		if err := s.server.Serve(listener); err != nil {

@@ -230,7 +230,7 @@ func TestStopCutsOffWhatOutlivesItsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := io.WriteString(conn, "GET /readyz HTTP/1.1\r\nHost: admin\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	<-entered
@@ -283,7 +283,7 @@ func TestStopJoinsATraceWhoseClientIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.WriteString(conn, "GET /debug/pprof/trace HTTP/1.1\r\nHost: admin\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "GET /debug/pprof/trace HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	<-taking

@@ -23,6 +23,12 @@ func unavailable(ctx *fasthttp.RequestCtx, why error) {
 	fail(ctx, fasthttp.StatusServiceUnavailable, why.Error())
 }
 
+// tooMany answers that there are as many connections as the hub takes.
+func tooMany(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, "5")
+	fail(ctx, fasthttp.StatusTooManyRequests, "too many connections")
+}
+
 // challenge answers 401 or 403 with what the client lacks (RFC 6750, section 3, and "Error Responses").
 // code is empty when no token was presented.
 func (s *Server) challenge(ctx *fasthttp.RequestCtx, status int, code, line string) {

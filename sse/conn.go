@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/valyala/fasthttp"
 )
 
 // conn is an accepted connection. fasthttp serves requests on it until one of them subscribes; then it is
@@ -33,6 +35,33 @@ type conn struct {
 	// full says that a write filled the socket, so that room is worth a message.
 	full   atomic.Bool
 	closed atomic.Bool
+}
+
+func (c *conn) carrier() *conn { return c }
+
+// connection returns the connection that carries the request, nil if it is none of the server's.
+func connection(ctx *fasthttp.RequestCtx) *conn {
+	if c, ok := ctx.Conn().(interface{ carrier() *conn }); ok {
+		return c.carrier()
+	}
+	return nil
+}
+
+// publishing returns the connection if its requests come one after the other, and nil otherwise.
+func publishing(ctx *fasthttp.RequestCtx) *conn {
+	if _, many := ctx.Conn().(*exchange); many {
+		return nil
+	}
+	return connection(ctx)
+}
+
+// encrypted reports whether the request came over TLS.
+func encrypted(ctx *fasthttp.RequestCtx) bool {
+	switch ctx.Conn().(type) {
+	case *secure, *exchange:
+		return true
+	}
+	return false
 }
 
 // watcher is the part of a subscriber that the poller speaks to.
@@ -72,6 +101,8 @@ func (c *conn) finish() error {
 type listener struct {
 	*net.TCPListener
 	server *Server
+	// tls says that connections begin with a handshake.
+	tls bool
 }
 
 // Close implements net.Listener. The server has closed it when it began to refuse connections.
@@ -94,5 +125,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 	address := tcp.RemoteAddr().(*net.TCPAddr).IP.String()
 	refused := !l.server.connections.enter(address)
+	if l.tls {
+		return newSecure(tcp, l.server, address, refused), nil
+	}
 	return &conn{TCPConn: tcp, server: l.server, address: address, refused: refused}, nil
 }

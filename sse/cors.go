@@ -23,7 +23,7 @@ func (o *origins) has(origin string) bool {
 }
 
 // exposed are the response headers that pages of other origins may read.
-const exposed = "Mercure-Last-Event-ID, Last-Event-ID, Link, WWW-Authenticate"
+const exposed = "Mercure-Last-Event-ID, Last-Event-ID, " + SubscriberHeader + ", Link, WWW-Authenticate"
 
 // crossOrigin lets pages of trusted origins read the answer. An origin is answered with credentials
 // only if it is listed by name, never because it asked ("Subscription" on CORS).

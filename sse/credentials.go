@@ -49,9 +49,9 @@ func (s *Server) verify(ctx *fasthttp.RequestCtx, role auth.Role) (g *auth.Grant
 // memo returns the memo of the request's connection. A publisher sends many requests over one connection; a
 // stream is one request, and its connection keeps nothing of those before.
 func memo(ctx *fasthttp.RequestCtx, role auth.Role) *auth.Memo {
-	c, ok := ctx.Conn().(*conn)
+	c := publishing(ctx)
 	switch {
-	case !ok:
+	case c == nil:
 		return nil
 	case role != auth.RolePublisher:
 		c.publisher = nil
@@ -102,7 +102,7 @@ func (s *Server) hubURL(ctx *fasthttp.RequestCtx) string {
 		return ""
 	}
 	scheme := "http"
-	if strings.EqualFold(string(ctx.Request.Header.Peek(fasthttp.HeaderXForwardedProto)), "https") {
+	if encrypted(ctx) || strings.EqualFold(string(ctx.Request.Header.Peek(fasthttp.HeaderXForwardedProto)), "https") {
 		scheme = "https"
 	}
 	return scheme + "://" + string(ctx.Host()) + Path

@@ -20,7 +20,7 @@ const (
 func Listen(address string) (*net.TCPListener, error) {
 	l, err := listenConfig().Listen(context.Background(), "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listening on %s: %w; choose another address with --listen, or end what uses this one", address, err)
+		return nil, fmt.Errorf("listening on %s: %w; choose another address, or end what uses this one", address, err)
 	}
 	return l.(*net.TCPListener), nil
 }

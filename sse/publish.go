@@ -21,7 +21,7 @@ var errNotStored = errors.New("update was not stored: the hub is busy, or its st
 
 // publish answers a POST ("Publication"): 200 with the update's id once it is durable.
 func (s *Server) publish(ctx *fasthttp.RequestCtx) {
-	grant := s.publisher(ctx, "publishing")
+	grant := s.publisher(ctx, "publishing", s.unready())
 	if grant == nil {
 		return
 	}
@@ -56,6 +56,8 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		ctx.SetBodyString(id)
 	case errors.Is(err, actors.ErrReserved):
 		fail(ctx, fasthttp.StatusBadRequest, err.Error())
+	case errors.Is(err, actors.ErrTooLarge):
+		fail(ctx, fasthttp.StatusRequestEntityTooLarge, actors.ErrTooLarge.Error())
 	default:
 		// Why is for the operator: it may name files.
 		s.o.Logger.Debug("update not stored", slog.Any("error", err))
@@ -63,11 +65,11 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// publisher returns the grant of a request that acts with a publisher's token, on a hub that is ready. If there is none, the
-// request has been answered; doing is what it wanted.
-func (s *Server) publisher(ctx *fasthttp.RequestCtx, doing string) *auth.Grant {
-	if err := s.unready(); err != nil {
-		unavailable(ctx, err)
+// publisher returns the grant of a request that acts with a publisher's token, on a hub that is not unready. If there is
+// none, the request has been answered; doing is what it wanted.
+func (s *Server) publisher(ctx *fasthttp.RequestCtx, doing string, unready error) *auth.Grant {
+	if unready != nil {
+		unavailable(ctx, unready)
 		return nil
 	}
 	grant, ambient, ok := s.authorise(ctx, auth.RolePublisher)

@@ -57,7 +57,7 @@ func (s *Server) revoke(ctx *fasthttp.RequestCtx) {
 		fail(ctx, fasthttp.StatusNotFound, "this hub takes no revocations")
 		return
 	}
-	grant := s.publisher(ctx, "revoking")
+	grant := s.publisher(ctx, "revoking", s.irrevocable())
 	if grant == nil {
 		return
 	}
@@ -75,6 +75,14 @@ func (s *Server) revoke(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	s.carryOut(ctx, r)
+}
+
+// irrevocable returns why no revocation can be taken, or nil.
+func (s *Server) irrevocable() error {
+	if s.o.Revocable == nil || s.stopping.Load() {
+		return s.unready()
+	}
+	return s.o.Revocable()
 }
 
 // carryOut revokes and answers.

@@ -22,6 +22,9 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 		}
 	}()
 	ctx.Response.Header.SetCanonical([]byte("X-Content-Type-Options"), []byte("nosniff"))
+	if s.hsts != nil && encrypted(ctx) {
+		ctx.Response.Header.SetCanonical([]byte(fasthttp.HeaderStrictTransportSecurity), s.hsts)
+	}
 	if !admit(ctx) {
 		return
 	}
@@ -29,10 +32,9 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 		// The next request is made on a connection that the hub's successor accepts.
 		ctx.SetConnectionClose()
 	}
-	if c, ok := ctx.Conn().(*conn); ok && c.refused {
+	if c := connection(ctx); c != nil && c.refused {
 		ctx.SetConnectionClose()
-		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, "5")
-		fail(ctx, fasthttp.StatusTooManyRequests, "too many connections")
+		tooMany(ctx)
 		return
 	}
 	if len(s.o.PublicURLs) > 1 && s.hubURL(ctx) == "" && string(ctx.Path()) != healthPath {
@@ -42,6 +44,12 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	switch string(ctx.Path()) {
 	case revocationsPath:
 		s.revoke(ctx)
+	case explainPath:
+		s.crossOrigin(ctx)
+		s.explain(ctx)
+	case topicsPath:
+		s.crossOrigin(ctx)
+		s.topics(ctx)
 	case Path:
 		s.crossOrigin(ctx)
 		s.mercure(ctx)

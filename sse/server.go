@@ -2,10 +2,13 @@ package sse
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,17 +62,28 @@ type Observer interface {
 
 // Options are what a server is made of.
 type Options struct {
-	// Listener is what to serve; the server closes it.
-	Listener *net.TCPListener
+	// Listener and TLSListener are what to serve without and with TLS; the server closes them. One may be nil.
+	Listener, TLSListener *net.TCPListener
+	// TLS has the certificates. Its NextProtos are the protocols that clients may choose: h2, http/1.1.
+	TLS *tls.Config
+	// HTTP2Streams bounds the streams of one HTTP/2 connection, 250 if zero.
+	HTTP2Streams int
+	// HSTS is for how long browsers shall use no plain HTTP with this host (RFC 6797); zero says nothing.
+	HSTS time.Duration
 	// Hub is not used before Ready returns nil.
 	Hub Hub
 	// Ready returns why the hub cannot serve, or nil.
 	Ready    func() error
 	Verifier Verifier
+	// Explainer answers what became of an update on a stream; nil means that nobody is told.
+	Explainer Explainer
 	// Revoker takes revocations of tokens; nil means that none are taken.
-	Revoker  Revoker
-	Observer Observer
-	Logger   *slog.Logger
+	Revoker Revoker
+	// Revocable returns why no revocation can be taken, or nil; Ready if it is nil. A revocation may be more urgent than a
+	// store that works.
+	Revocable func() error
+	Observer  Observer
+	Logger    *slog.Logger
 
 	// Protocol says which parameters are understood.
 	Protocol auth.Protocol
@@ -98,6 +112,8 @@ type Options struct {
 	Console *Pages
 	// GapNotice tells streams whose cursor is not retained, by an event of their own.
 	GapNotice bool
+	// InitialCursor gives streams without a cursor one before their first event.
+	InitialCursor bool
 
 	// Lifetime is the longest life of a stream; zero is no bound.
 	Lifetime time.Duration
@@ -124,6 +140,9 @@ const (
 	idleTimeout = 120 * time.Second
 )
 
+// serverName is what the answers to requests say of the program.
+const serverName = "hubd"
+
 // Server is the hub's HTTP edge.
 type Server struct {
 	o           Options
@@ -134,19 +153,27 @@ type Server struct {
 	publishers  origins
 	// rate is nil where publishing has no bound.
 	rate *rate
+	// http2 is nil without TLS.
+	http2 *http2Server
+	// hsts is a header field's value; nil is none.
+	hsts []byte
+	// records and chunks are buffers, *[]byte, for streams that are being written to.
+	records, chunks   sync.Pool
+	handshakeFailures atomic.Uint64
 
 	stopping atomic.Bool
 	intake   intake
 
-	// mu guards the two below.
+	// mu guards those below.
 	mu      sync.Mutex
-	served  chan error
+	serving int        // listeners
+	served  chan error // a result for each of them
 	stopped bool
 }
 
 // New returns a server that does nothing before Start.
 func New(o Options) (*Server, error) {
-	if o.Listener == nil || o.Hub == nil || o.Verifier == nil || o.Ready == nil || o.Reserved == nil {
+	if o.Listener == nil && o.TLSListener == nil || o.Hub == nil || o.Verifier == nil || o.Ready == nil || o.Reserved == nil {
 		return nil, errors.New("http server needs a listener, a hub, a verifier, a readiness check and the reserved namespace")
 	}
 	if o.Logger == nil {
@@ -158,8 +185,13 @@ func New(o Options) (*Server, error) {
 	if o.HubPath == "" {
 		o.HubPath = Path
 	}
-	if err := limitSilence(o.Listener, o.UserTimeout); err != nil {
-		return nil, err
+	if o.TLSListener != nil && o.TLS == nil {
+		return nil, errors.New("http server needs a configuration for TLS")
+	}
+	for _, l := range o.listeners() {
+		if err := limitSilence(l, o.UserTimeout); err != nil {
+			return nil, err
+		}
 	}
 	p, err := newPoller()
 	if err != nil {
@@ -175,7 +207,7 @@ func New(o Options) (*Server, error) {
 	s.http = &fasthttp.Server{
 		Handler:               s.serve,
 		ErrorHandler:          refuse,
-		Name:                  "hubd",
+		Name:                  serverName,
 		ReadBufferSize:        headBytes,
 		MaxRequestBodySize:    o.MaxBody,
 		ReadTimeout:           readTimeout,
@@ -190,7 +222,28 @@ func New(o Options) (*Server, error) {
 		// The hub takes no such form, and its parts could go to files.
 		DisablePreParseMultipartForm: true,
 	}
+	s.records.New = func() any { b := make([]byte, 0, recordBytes+recordBytes/8); return &b }
+	s.chunks.New = func() any { return new([]byte) }
+	if o.TLSListener != nil {
+		s.prepareTLS()
+	}
 	return s, nil
+}
+
+// prepareTLS prepares for connections over TLS: by what the client has chosen, fasthttp keeps them or hands them on.
+func (s *Server) prepareTLS() {
+	s.http2 = newHTTP2Server(s)
+	s.http.NextProto("h2", s.http2.take)
+	// The handshake is all there is to the proof of control over a name (RFC 8737, section 3).
+	s.http.NextProto("acme-tls/1", func(net.Conn) error { return nil })
+	if s.o.HSTS > 0 {
+		s.hsts = strconv.AppendInt([]byte("max-age="), int64(s.o.HSTS/time.Second), 10)
+	}
+}
+
+// listeners are those that there are.
+func (o *Options) listeners() []*net.TCPListener {
+	return slices.DeleteFunc([]*net.TCPListener{o.Listener, o.TLSListener}, func(l *net.TCPListener) bool { return l == nil })
 }
 
 // discard drops what fasthttp logs: every line of it is about one client's broken connection.
@@ -208,12 +261,22 @@ func (s *Server) Start() error {
 	if err := s.poller.start(); err != nil {
 		return err
 	}
-	s.served = make(chan error, 1)
-	go func() { s.served <- s.http.Serve(&listener{s.o.Listener, s}) }()
+	listeners := s.o.listeners()
+	s.serving, s.served = len(listeners), make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { s.served <- s.http.Serve(&listener{TCPListener: l, server: s, tls: l == s.o.TLSListener}) }()
+	}
+	if s.http2 != nil {
+		s.http2.start()
+	}
 	return nil
 }
 
-// Connections returns the number of open connections, streams and others.
+// HandshakeFailures returns how many connections did not get through their TLS handshake.
+func (s *Server) HandshakeFailures() uint64 { return s.handshakeFailures.Load() }
+
+// Connections returns the number of open connections, streams and others. A stream over HTTP/2 counts beside its
+// connection.
 func (s *Server) Connections() int { return s.connections.count() }
 
 // Refuse stops accepting connections and makes every request that is still to come answer that the hub
@@ -221,31 +284,43 @@ func (s *Server) Connections() int { return s.connections.count() }
 // EventSource for good: a connection that fails is one that it tries again.
 func (s *Server) Refuse() {
 	s.stopping.Store(true)
-	_ = s.o.Listener.Close()
+	for _, l := range s.o.listeners() {
+		_ = l.Close()
+	}
 	s.intake.open()
+	if s.http2 != nil {
+		s.http2.stopAccepting()
+	}
 }
 
 // Pause leaves connections that come from now on in the listening socket, where they wait until Resume, or for
 // another process that shares the socket. Requests on connections that are open are served.
 func (s *Server) Pause() error {
 	s.intake.close()
-	if err := s.o.Listener.SetDeadline(time.Unix(1, 0)); err != nil {
-		return fmt.Errorf("pausing the listener: %w", err)
+	for _, l := range s.o.listeners() {
+		if err := l.SetDeadline(time.Unix(1, 0)); err != nil {
+			return fmt.Errorf("pausing the listener: %w", err)
+		}
 	}
 	return nil
 }
 
 // Resume accepts connections again after Pause.
 func (s *Server) Resume() error {
-	if err := s.o.Listener.SetDeadline(time.Time{}); err != nil {
-		return fmt.Errorf("resuming the listener: %w", err)
+	for _, l := range s.o.listeners() {
+		if err := l.SetDeadline(time.Time{}); err != nil {
+			return fmt.Errorf("resuming the listener: %w", err)
+		}
 	}
 	s.intake.open()
 	return nil
 }
 
-// Listener is the listening socket.
+// Listener is the listening socket of connections without TLS, nil if there is none.
 func (s *Server) Listener() *net.TCPListener { return s.o.Listener }
+
+// TLSListener is that of connections over TLS, nil if there is none.
+func (s *Server) TLSListener() *net.TCPListener { return s.o.TLSListener }
 
 // Stop lets requests under way finish until ctx ends and joins the server's goroutines. Streams
 // belong to the hub and must have ended before. Idempotent, and legal before Start.
@@ -260,8 +335,15 @@ func (s *Server) Stop(ctx context.Context) error {
 	var err error
 	if s.served != nil {
 		err = s.http.ShutdownWithContext(ctx)
-		if served := <-s.served; err == nil {
-			err = served
+		for range s.serving {
+			if served := <-s.served; err == nil {
+				err = served
+			}
+		}
+	}
+	if s.http2 != nil {
+		if stopped := s.http2.stop(ctx); err == nil {
+			err = stopped
 		}
 	}
 	s.poller.stop()

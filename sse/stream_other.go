@@ -5,6 +5,7 @@ package sse
 import (
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -26,8 +27,9 @@ func (p *poller) stop()           { p.done.Wait() }
 // stream is a detached connection as a subscriber sees it.
 type stream struct {
 	*conn
-	chunks chan []byte
-	quit   chan struct{}
+	carried net.Conn // the connection itself, or TLS on it
+	chunks  chan []byte
+	quit    chan struct{}
 }
 
 func (c *conn) detach() (*stream, error) {
@@ -38,7 +40,7 @@ func (c *conn) detach() (*stream, error) {
 		return nil, fmt.Errorf("taking the connection of a stream: %w", err)
 	}
 	c.detached = true
-	return &stream{conn: c, chunks: make(chan []byte, 1), quit: make(chan struct{})}, nil
+	return &stream{conn: c, carried: c.TCPConn, chunks: make(chan []byte, 1), quit: make(chan struct{})}, nil
 }
 
 func (c *conn) closeSocket() error { return c.TCPConn.Close() }
@@ -59,7 +61,7 @@ func (s *stream) Watch(subscriber *actors.Subscriber) {
 	s.server.poller.done.Go(func() {
 		var b [1]byte
 		for {
-			if _, err := s.TCPConn.Read(b[:]); err != nil {
+			if _, err := s.carried.Read(b[:]); err != nil {
 				subscriber.Hangup()
 				return
 			}
@@ -71,7 +73,7 @@ func (s *stream) Watch(subscriber *actors.Subscriber) {
 			case <-s.quit:
 				return
 			case chunk := <-s.chunks:
-				if _, err := s.TCPConn.Write(chunk); err != nil {
+				if _, err := s.carried.Write(chunk); err != nil {
 					subscriber.Hangup()
 					return
 				}

@@ -59,23 +59,35 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx) {
 		subscription.Grants, subscription.Expires = grant.Subscribe, grant.Expires
 		subscription.Identity = (*actors.Identity)(grant.Identity)
 	}
+	subscription.ID = actors.StreamID(uuid.New())
 	if s.o.Subscriptions {
-		subscription.Subscriptions = describe(subscription.Matchers(), grant)
+		subscription.Subscriptions = describe(subscription.ID, subscription.Matchers(), grant)
 	}
-	subscription.Prelude = head(ctx, subscription.Cursor)
-	if c := subscription.Cursor; s.o.GapNotice && c != nil && !c.Known && request.lastEventID != mercure.Earliest {
-		subscription.Prelude = append(subscription.Prelude, gapNotice(request.lastEventID, c.Oldest)...)
-	}
+	subscription.Prelude = s.prelude(ctx, subscription, request.lastEventID)
 	s.open(ctx, subscription)
+}
+
+// prelude is what a stream begins with: the response's head, and where the client stands if that needs to be said.
+func (s *Server) prelude(ctx *fasthttp.RequestCtx, subscription *actors.Subscription, lastEventID string) []byte {
+	b := head(ctx, subscription.ID, subscription.Cursor)
+	c := subscription.Cursor
+	switch {
+	case c == nil && s.o.InitialCursor:
+		// The newest now, before the stream joins: what comes between is at worst sent again after a resume.
+		return append(b, initialCursor(s.o.Hub.LastEventID())...)
+	case c != nil && !c.Known && s.o.GapNotice && lastEventID != mercure.Earliest:
+		return append(b, gapNotice(lastEventID, c.Oldest)...)
+	}
+	return b
 }
 
 // describe returns what others may know of a stream: its matchers under an identifier that is made
 // for it alone ("Subscription Events" recommends a random one).
-func describe(matchers []mercure.Matcher, grant *auth.Grant) []mercure.Subscription {
-	subscriber := uuid.NewString()
+func describe(id actors.StreamID, matchers []mercure.Matcher, grant *auth.Grant) []mercure.Subscription {
+	subscriber := id.String()
 	all := make([]mercure.Subscription, len(matchers))
 	for i, m := range matchers {
-		all[i] = mercure.Subscription{Matcher: m, Subscriber: "urn:uuid:" + subscriber}
+		all[i] = mercure.Subscription{Matcher: m, Subscriber: subscriber}
 		if grant != nil {
 			all[i].Payload = grant.Payload(m)
 		}
@@ -102,6 +114,10 @@ func gapNotice(requested, oldest string) []byte {
 	}
 	return []byte("event: " + GapType + "\ndata: " + string(text) + "\n\n")
 }
+
+// initialCursor gives a stream the id of the newest event before its own first. Without data it is no event; the client
+// keeps the id and resumes from it, should the stream end before an event comes (HTML Standard, "dispatch the event").
+func initialCursor(newest string) []byte { return []byte("id: " + newest + "\n\n") }
 
 // request is what a subscriber asks for.
 type request struct {
@@ -182,7 +198,7 @@ func (r *request) add(kind mercure.MatcherType, pattern []byte) {
 
 // head is the response's head and a first comment, which makes buffering proxies let go of it. The
 // body ends with the connection: events go out as they are stored, without framing of each write.
-func head(ctx *fasthttp.RequestCtx, cursor *actors.Cursor) []byte {
+func head(ctx *fasthttp.RequestCtx, id actors.StreamID, cursor *actors.Cursor) []byte {
 	b := make([]byte, 0, 512)
 	b = append(b, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"+
 		"Cache-Control: private, no-cache, no-store\r\nX-Accel-Buffering: no\r\n"+
@@ -190,11 +206,14 @@ func head(ctx *fasthttp.RequestCtx, cursor *actors.Cursor) []byte {
 	for _, name := range [...]string{
 		fasthttp.HeaderAccessControlAllowOrigin, fasthttp.HeaderAccessControlAllowCredentials,
 		fasthttp.HeaderAccessControlExposeHeaders, fasthttp.HeaderVary,
+		fasthttp.HeaderStrictTransportSecurity,
 	} {
 		if value := ctx.Response.Header.Peek(name); len(value) > 0 {
 			b = append(append(append(append(b, name...), ": "...), value...), "\r\n"...)
 		}
 	}
+	b = append(append(append(b, SubscriberHeader...), ": "...), id.String()...)
+	b = append(b, "\r\n"...)
 	if cursor != nil {
 		for _, name := range [...]string{"Mercure-Last-Event-ID: ", "Last-Event-ID: "} {
 			b = append(append(append(b, name...), cursor.ID...), "\r\n"...)
@@ -206,23 +225,49 @@ func head(ctx *fasthttp.RequestCtx, cursor *actors.Cursor) []byte {
 // open takes the connection from fasthttp and gives it to the hub, in the request's own goroutine: fasthttp would start
 // another to call a hijacker, whose stack had to grow.
 func (s *Server) open(ctx *fasthttp.RequestCtx, subscription *actors.Subscription) {
-	c, ok := ctx.Conn().(*conn)
-	if !ok {
+	var err error
+	var c *conn
+	switch carrier := ctx.Conn().(type) {
+	case *conn:
+		c = carrier
+		subscription.Conn, err = carrier.detach()
+	case *secure:
+		c = &carrier.c
+		subscription.Conn, err = carrier.detach()
+	case *exchange:
+		s.multiplex(ctx, carrier, subscription)
+		return
+	default:
 		fail(ctx, fasthttp.StatusInternalServerError, "connection cannot carry a stream")
 		return
 	}
-	stream, err := c.detach()
 	if err != nil {
 		s.o.Logger.Error("stream not opened", "error", err)
 		drop(ctx)
 		return
 	}
-	subscription.Conn = stream
 	if err := s.o.Hub.Subscribe(subscription); err != nil {
 		// The hub stops. The stream was never watched, so the connection is still this goroutine's.
 		_ = c.finish()
 	}
 	drop(ctx)
+}
+
+// multiplex gives a stream over HTTP/2 to the hub. It counts as a connection, as it would over HTTP/1.1: each costs memory.
+func (s *Server) multiplex(ctx *fasthttp.RequestCtx, e *exchange, subscription *actors.Subscription) {
+	address := e.peer.conn.address
+	if !s.connections.enter(address) {
+		tooMany(ctx)
+		return
+	}
+	m := newMultiplexed(s, e)
+	subscription.Conn, subscription.Prelude = m, e.begin(subscription.Prelude)
+	if err := s.o.Hub.Subscribe(subscription); err != nil {
+		s.connections.leave(address)
+		drop(ctx)
+		return
+	}
+	e.stream = m
 }
 
 // drop makes fasthttp leave the connection without an answer and close it, unless it is detached. Without a response

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"hubd/config"
 	"hubd/persistence"
@@ -33,7 +34,7 @@ func (c *checkCommand) Run(s *streams, sources *config.Sources) error {
 	if err := problems.Err(); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(s.out, "the configuration is valid: hub on %s, store %s\n", c.Listen, c.Store); err != nil {
+	if _, err := fmt.Fprintf(s.out, "the configuration is valid: hub on %s, store %s\n", strings.Join(c.Addresses(), " and "), c.Store); err != nil {
 		return fmt.Errorf("print the result: %w", err)
 	}
 	return nil

@@ -20,6 +20,9 @@ func (d *daemon) console() *sse.Pages {
 // consoleURL is where the console is, by the address that the hub listens on: a public URL may be one that only a proxy
 // knows.
 func (d *daemon) consoleURL() string {
+	if d.cfg.Listen == "" {
+		return d.secureURL() + "/console/"
+	}
 	return "http://" + d.address() + sse.Path + "/console/"
 }
 

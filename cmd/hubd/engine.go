@@ -15,23 +15,26 @@ import (
 // store is closed or handed over.
 type engine struct {
 	store    persistence.Log
+	shared   persistence.Shared // store, if other hubs have it open too
 	appender *persistence.Store
 	hub      *actors.Hub
+	peers    peers
+	log      *slog.Logger
 
 	closing sync.Once
 	ended   chan struct{} // closed by close
 }
 
 // newEngine starts an engine on the store, which is the engine's from then on; after an error it is closed.
-func (d *daemon) newEngine(store persistence.Log) (*engine, error) {
-	e := &engine{store: store, ended: make(chan struct{})}
-	if err := e.start(d); err != nil {
+func (d *daemon) newEngine(ctx context.Context, store persistence.Log) (*engine, error) {
+	e := &engine{store: store, log: d.log, ended: make(chan struct{})}
+	if err := e.start(ctx, d); err != nil {
 		return nil, errors.Join(err, e.close())
 	}
 	return e, nil
 }
 
-func (e *engine) start(d *daemon) error {
+func (e *engine) start(ctx context.Context, d *daemon) error {
 	system := actors.NewSystem(d.log)
 	var err error
 	e.appender, err = persistence.NewStore(persistence.Options{
@@ -41,17 +44,25 @@ func (e *engine) start(d *daemon) error {
 	if err != nil {
 		return err
 	}
+	if err := e.meet(d); err != nil {
+		return err
+	}
 	batch := int(min(d.cfg.BatchBytes, d.cfg.QueueBytes))
 	e.hub, err = actors.New(actors.Options{
 		System: system, Log: e.store, Store: e.appender, Space: d.space, HubPath: d.hubPath(), Logger: d.log, Revoked: d.revoked,
-		MaxLag: d.cfg.MaxLag, PublishWait: d.cfg.PublishWait, MaxTopics: d.cfg.MaxTopicActors,
+		Directory: e.peers.directory(),
+		MaxLag:    d.cfg.MaxLag, PublishWait: d.cfg.PublishWait, MaxTopics: d.cfg.MaxTopicActors,
+		EndedStreams: d.cfg.EndedStreams, JournalRounds: d.cfg.FanoutJournal,
 		QueueBytes: int64(d.cfg.QueueBytes), BatchBytes: batch, PageBytes: batch,
 		Heartbeat: d.cfg.Heartbeat, DispatchTimeout: d.cfg.DispatchTimeout,
 	})
 	if err != nil {
 		return err
 	}
-	return e.hub.Start()
+	if err := e.hub.Start(); err != nil {
+		return err
+	}
+	return e.peers.start(ctx, d)
 }
 
 // drain ends the streams, spread over the time.
@@ -67,6 +78,7 @@ func (e *engine) close() error {
 	if e.hub != nil {
 		e.hub.Stop()
 	}
+	e.peers.stop()
 	if e.appender != nil {
 		e.appender.Stop()
 	}

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -16,15 +18,38 @@ import (
 
 // Names of the listening sockets that a newcomer may ask for.
 const (
-	publicListener = "public"
-	adminListener  = "admin"
+	publicListener   = "public"
+	tlsListener      = "tls"
+	redirectListener = "redirect"
+	adminListener    = "admin"
 )
+
+// publicListeners are those of the hub itself, with their addresses; empty for none.
+func (d *daemon) publicListeners() []handover.Address {
+	return []handover.Address{
+		{Name: publicListener, Address: d.cfg.Listen}, {Name: tlsListener, Address: d.cfg.TLSListen},
+		{Name: redirectListener, Address: d.cfg.HTTPRedirectListen},
+	}
+}
+
+// socket is the place of a listening socket of the hub itself.
+func (d *daemon) socket(name string) **net.TCPListener {
+	switch name {
+	case tlsListener:
+		return &d.secure
+	case redirectListener:
+		return &d.redirecting
+	}
+	return &d.listener
+}
 
 // proposal is what this hub asks of the holder of its store.
 func (d *daemon) proposal(since time.Time) handover.Proposal {
 	p := handover.Proposal{Newcomer: handover.Self(cmp.Or(version, "unknown"), since), Streams: true, Settings: d.settings}
-	if d.listener == nil {
-		p.Listeners = append(p.Listeners, handover.Address{Name: publicListener, Address: d.cfg.Listen})
+	for _, l := range d.publicListeners() {
+		if l.Address != "" && *d.socket(l.Name) == nil {
+			p.Listeners = append(p.Listeners, l)
+		}
 	}
 	if d.admin == nil && d.cfg.AdminListen != "" {
 		p.Listeners = append(p.Listeners, handover.Address{Name: adminListener, Address: d.cfg.AdminListen})
@@ -52,8 +77,8 @@ func (g *giver) Consider(_ context.Context, p handover.Proposal) (handover.Terms
 	for _, wanted := range p.Listeners {
 		l := handover.Listener{Address: wanted}
 		switch {
-		case wanted.Name == publicListener && wanted.Address == g.d.cfg.Listen:
-			l.Socket = g.d.server.Listener()
+		case wanted.Address != "" && slices.Contains(g.d.publicListeners(), wanted):
+			l.Socket = *g.d.socket(wanted.Name)
 		case wanted.Name == adminListener && wanted.Address == g.d.cfg.AdminListen && g.d.admin != nil:
 			socket, ok := g.d.admin.Listener().(syscall.Conn)
 			if !ok {
@@ -89,11 +114,15 @@ func (g *giver) Resume(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := g.d.begin(store); err != nil {
+		if err := g.d.begin(ctx, store); err != nil {
 			return err
 		}
 	}
 	for _, o := range g.streams {
+		if !g.d.server.Movable(o.Conn) {
+			g.d.goOn(o)
+			continue
+		}
 		fd, err := g.d.server.Release(o.Conn)
 		if err == nil {
 			err = g.d.adopt(fd, o)
@@ -102,6 +131,14 @@ func (g *giver) Resume(ctx context.Context) error {
 	}
 	g.streams = nil
 	return g.d.server.Resume()
+}
+
+// goOn gives the hub a stream back that cannot move, on the connection that it has.
+func (d *daemon) goOn(o *actors.Subscription) {
+	d.server.Again(o.Conn)
+	if d.late.Subscribe(o) != nil {
+		_ = o.Conn.Close()
+	}
 }
 
 // Opened implements handover.Giver.
@@ -115,7 +152,7 @@ func (g *giver) Streams(ctx context.Context, give handover.Give) error {
 		o := g.streams[0]
 		g.streams = g.streams[1:]
 		state, err := packStream(o)
-		if err != nil || len(state) > handover.MaxState {
+		if err != nil || len(state) > handover.MaxState || !g.d.server.Movable(o.Conn) {
 			g.left = append(g.left, o)
 			continue
 		}

@@ -90,10 +90,10 @@ func (d *daemon) takePlace(ctx context.Context, store persistence.Log, session *
 	if err := d.inherit(session); err != nil {
 		return errors.Join(err, store.Close())
 	}
-	if d.listener == nil && d.listen() != nil {
+	if !d.bound() && d.listen() != nil {
 		return errors.Join(busy, store.Close()) // whoever has the address is no hub on this store
 	}
-	if err := d.begin(store); err != nil {
+	if err := d.begin(ctx, store); err != nil {
 		return err
 	}
 	if err := d.startServers(); err != nil {
@@ -122,12 +122,12 @@ func (d *daemon) inherit(session *handover.Session) error {
 	}
 	for _, l := range session.Listeners() {
 		switch l.Name {
-		case publicListener:
+		case publicListener, tlsListener, redirectListener:
 			tcp, ok := l.Listener.(*net.TCPListener)
 			if !ok {
 				return fmt.Errorf("the holder's socket for %s is not a TCP socket", l.Address)
 			}
-			d.listener = tcp
+			*d.socket(l.Name) = tcp
 		case adminListener:
 			if err := d.startAdmin(l.Listener); err != nil {
 				return err

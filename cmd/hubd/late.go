@@ -80,19 +80,17 @@ func (l *lateHub) Resolve(id string) (*actors.Cursor, error) {
 }
 
 func (l *lateHub) Subscriptions() ([]mercure.Subscription, error) {
-	h, err := l.hub()
-	if err != nil {
-		return nil, err
+	if e := l.engine.Load(); e != nil {
+		return e.subscriptions()
 	}
-	return h.Subscriptions()
+	return nil, errNotReady
 }
 
 func (l *lateHub) Revoke(topics []string) (int, error) {
-	h, err := l.hub()
-	if err != nil {
-		return 0, err
+	if e := l.engine.Load(); e != nil {
+		return e.revokeTopics(topics)
 	}
-	return h.Revoke(topics)
+	return 0, errNotReady
 }
 
 func (l *lateHub) LastEventID() string {

@@ -32,12 +32,13 @@ func main() {
 }
 
 // commands is the grammar of the command line. A command's Run may ask for a context.Context, which
-// ends with the first signal, for *streams, and for *config.Sources.
+// ends with the first signal, for *streams, for *config.Sources and for *serviceManager.
 type commands struct {
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Run the hub. This is the default command: hubd --dev is hubd serve --dev."`
 	Check   checkCommand   `cmd:"" help:"Load and validate the configuration, name each problem, and exit with 0 or 2."`
 	Token   tokenCommand   `cmd:"" help:"Mint a token for a publisher or a subscriber."`
-	Store   storeCommand   `cmd:"" help:"Verify, compact or export the file of a bolt store."`
+	Store   storeCommand   `cmd:"" help:"Verify, compact or export the file of a bolt store, or copy the history of any store."`
+	Doctor  doctorCommand  `cmd:"" help:"Examine a running hub as its clients see it, and say what to do."`
 	Version versionCommand `cmd:"" help:"Print the version, the commit and the Go version."`
 }
 
@@ -47,11 +48,11 @@ type serveCommand struct {
 }
 
 // Run serves until the first signal.
-func (c *serveCommand) Run(ctx context.Context, s *streams, sources *config.Sources) error {
+func (c *serveCommand) Run(ctx context.Context, s *streams, sources *config.Sources, manager *serviceManager) error {
 	if err := complete(&c.Config, sources); err != nil {
 		return err
 	}
-	return serve(ctx, &c.Config, s.out, s.err)
+	return serve(ctx, &c.Config, manager, s.out, s.err)
 }
 
 // streams are where a command writes: what was asked for to out, the rest to err.
@@ -91,7 +92,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		return &usageError{err}
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return parsed.Run(&streams{out: stdout, err: stderr}, sources)
+	return parsed.Run(&streams{out: stdout, err: stderr}, sources, newServiceManager(environ, os.Getpid()))
 }
 
 // checkCommandName catches a misspelt command, which the parser would take for an argument of serve.

@@ -28,6 +28,9 @@ type moving struct {
 	Expires       time.Time              `json:"expires,omitzero"`
 	Ends          time.Time              `json:"ends,omitzero"`
 	Subscriptions []mercure.Subscription `json:"subscriptions,omitempty"`
+	// ID and Opened are for those who ask about the stream.
+	ID     *actors.StreamID `json:"id,omitempty"`
+	Opened time.Time        `json:"opened,omitzero"`
 }
 
 // bearer is whom the stream's token names. A hub that does not know it cannot end the stream by it.
@@ -39,7 +42,7 @@ type bearer struct {
 }
 
 func packStream(o *actors.Subscription) ([]byte, error) {
-	m := moving{Want: o.Matchers(), Rest: o.Prelude, Expires: o.Expires, Ends: o.Ends, Subscriptions: o.Subscriptions}
+	m := moving{Want: o.Matchers(), Rest: o.Prelude, Expires: o.Expires, Ends: o.Ends, Subscriptions: o.Subscriptions, ID: &o.ID, Opened: o.Opened}
 	if o.Identity != nil {
 		moved := bearer(*o.Identity)
 		m.Bearer = &moved
@@ -70,7 +73,12 @@ func (d *daemon) unpackStream(state []byte) (*actors.Subscription, error) {
 		return nil, fmt.Errorf("matchers of a stream: %w", err)
 	}
 	o := &actors.Subscription{
-		Want: want, Prelude: m.Rest, Expires: m.Expires, Ends: m.Ends, Subscriptions: m.Subscriptions, Continued: true,
+		Want: want, Prelude: m.Rest, Expires: m.Expires, Ends: m.Ends, Subscriptions: m.Subscriptions, Continued: true, Opened: m.Opened,
+	}
+	if m.ID != nil {
+		o.ID = *m.ID
+	} else if len(m.Subscriptions) > 0 { // of an older hub
+		o.ID, _ = actors.ParseStreamID(m.Subscriptions[0].Subscriber)
 	}
 	if m.Bearer != nil {
 		moved := actors.Identity(*m.Bearer)

@@ -15,10 +15,12 @@ import (
 
 	"hubd/auth"
 	"hubd/internal/hubtest"
+	"hubd/internal/hubtest/engines"
 	"hubd/mercure"
 )
 
 func TestMain(m *testing.M) {
+	engines.ServeNATS()
 	code := m.Run()
 	hubtest.Clean()
 	if code == 0 {

@@ -54,10 +54,10 @@ func TestRunExitCodes(t *testing.T) {
 		"help":                  {[]string{"--help"}, nil, 0, "Usage: hubd <command>", ""},
 		"help of serve":         {[]string{"serve", "--help"}, nil, 0, "($HUBD_PUBLISHER_KEY_FILE)", ""},
 		"help of check":         {[]string{"check", "-h"}, nil, 0, "Load and validate", ""},
-		"help and a mistake":    {[]string{"--help", "--nope"}, nil, 2, "", "hubd: unknown flag --nope; see hubd --help\n"},
-		"unknown command":       {[]string{"chekc"}, nil, 2, "", "hubd: unknown command \"chekc\"; the commands are serve, check, token, store, version; see hubd --help\n"},
+		"help and a mistake":    {[]string{"--help", "--zigzag"}, nil, 2, "", "hubd: unknown flag --zigzag; see hubd --help\n"},
+		"unknown command":       {[]string{"chekc"}, nil, 2, "", "hubd: unknown command \"chekc\"; the commands are serve, check, token, store, doctor, version; see hubd --help\n"},
 		"unknown flag":          {[]string{"--lisen=:1"}, nil, 2, "", "hubd: unknown flag --lisen, did you mean \"--listen\"?; see hubd --help\n"},
-		"unknown flag of check": {[]string{"check", "--nope"}, nil, 2, "", "unknown flag --nope"},
+		"unknown flag of check": {[]string{"check", "--zigzag"}, nil, 2, "", "unknown flag --zigzag"},
 		"argument too many":     {[]string{"check", "now"}, nil, 2, "", "unexpected argument now"},
 		"value that is wrong":   {[]string{"--drain=soon"}, nil, 2, "", "--drain: expected duration"},
 		"value that is missing": {[]string{"--publisher-key"}, nil, 2, "", "--publisher-key: needs a value"},
@@ -103,7 +103,7 @@ func TestCheckNamesEveryProblemInOneLineEach(t *testing.T) {
 	if err := os.WriteFile(file, []byte("colour: blue\nheartbeat: soon\nprotocol: 3\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, _, stderr := command([]string{"check", "--config", file, "--publisher-alg=RS256"}, append(keys(), "HUBD_STORE=redis://user:"+secret+"@host"))
+	code, _, stderr := command([]string{"check", "--config", file, "--publisher-alg=RS256"}, append(keys(), "HUBD_STORE=mysql://user:"+secret+"@host"))
 	lines := strings.Split(strings.TrimSuffix(stderr, "\n"), "\n")
 	if code != 2 || len(lines) != 5 {
 		t.Fatalf("exit code %d, %d lines:\n%s", code, len(lines), stderr)

@@ -115,8 +115,8 @@ func TestFailuresOfTheStoreAreNotDescribedInPublic(t *testing.T) {
 	if a.Status != http.StatusServiceUnavailable || a.Body != "the revocation is not complete; try again\n" || a.Header.Get("Retry-After") == "" {
 		t.Errorf("answer is %d %v %q", a.Status, a.Header, a.Body)
 	}
-	if log := p.Log(); !strings.Contains(log, "hub.db.revoked") {
-		t.Errorf("the operator is not told why:\n%s", log)
+	if why := p.AwaitLog(t, "revocation not complete")["error"]; !strings.Contains(why, "hub.db.revoked") {
+		t.Errorf("the operator is told %q", why)
 	}
 	// A hub that waits for its store says why on the admin listener alone.
 	flags := addresses(t)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"hubd/persistence"
 	"hubd/pprof"
 	"hubd/sse"
+	"hubd/tlscert"
 	"hubd/topics"
 )
 
@@ -26,21 +28,26 @@ import (
 const stopPatience = 5 * time.Second
 
 // serve runs the hub until ctx ends, and then stops it in order, or until another process has taken its place.
-func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) error {
+func serve(ctx context.Context, cfg *config.Config, manager *serviceManager, stdout, stderr io.Writer) error {
 	logger := newLogger(cfg, stderr)
 	for _, note := range cfg.Notes {
 		logger.Warn("configuration", slog.String("note", note))
 	}
 	defer limitMemory(memlimit.FromCgroup, logger)()
-	d := &daemon{cfg: cfg, log: logger, damage: damage{log: logger}, faults: make(chan error, 1)}
+	d := &daemon{cfg: cfg, log: logger, damage: damage{log: logger}, open: openShared, faults: make(chan error, 1)}
+	if err := d.activate(manager); err != nil {
+		return err
+	}
 	if err := d.start(ctx, stdout); err != nil {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			err = nil // asked to stop while it waited for its store
 		}
 		return errors.Join(err, d.stop())
 	}
+	logged(logger, "starting", manager.tell("READY=1"))
 	select {
 	case <-ctx.Done():
+		logged(logger, "stopping", manager.tell("STOPPING=1"))
 		logger.Info("stopping", slog.Duration("drain", cfg.Drain))
 		return d.stop()
 	case result := <-d.heir.done():
@@ -55,13 +62,17 @@ func serve(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) er
 type daemon struct {
 	cfg *config.Config
 	log *slog.Logger
-	// listener is nil while another process has the address; see obtainStore.
-	listener *net.TCPListener
+	// listener, secure and redirecting are the sockets of the configured addresses without TLS, with it, and of the one that
+	// sends browsers to https. One is nil while another process has the address; see obtainStore.
+	listener, secure, redirecting *net.TCPListener
 	// settings is the fingerprint of what must be equal for streams to be moved.
 	settings string
 
-	metrics  *metrics
-	damage   damage
+	metrics *metrics
+	damage  damage
+	node    hubNode
+	// open opens a store on an engine; openShared but in tests.
+	open     opener
 	held     held
 	space    *topics.Space
 	verifier *auth.Verifier
@@ -72,6 +83,10 @@ type daemon struct {
 	recorder *pprof.Recorder
 	heir     *heir
 
+	// certificates is nil without TLS, redirect without the address for it.
+	certificates tlscert.Source
+	redirect     *http.Server
+
 	faults   chan error
 	stopping atomic.Bool
 }
@@ -81,23 +96,18 @@ func (d *daemon) url() string {
 	if len(d.cfg.PublicURLs) > 0 {
 		return d.cfg.PublicURLs[0]
 	}
+	if d.cfg.TLS() {
+		return d.secureURL()
+	}
 	return "http://" + d.address() + sse.Path
 }
 
-// address is the one that the hub listens on. Where another process has it, it follows from the configuration, to the
-// same text.
+// address is the one that the hub listens on without TLS; empty for none.
 func (d *daemon) address() string {
-	if d.listener != nil {
-		return d.listener.Addr().String()
+	if d.cfg.Listen == "" {
+		return ""
 	}
-	a, err := net.ResolveTCPAddr("tcp", d.cfg.Listen)
-	if err != nil {
-		return d.cfg.Listen
-	}
-	if a.IP == nil {
-		a.IP = net.IPv6unspecified
-	}
-	return a.String()
+	return boundAddress(d.listener, d.cfg.Listen)
 }
 
 // fixedAudience is the resource identifier of every request, or nothing if there are several public URLs, of which
@@ -120,6 +130,7 @@ func (d *daemon) hubPath() string {
 // start brings the hub up: first the servers, which say that it is not ready, then the store and what
 // stands on it. What was started before an error is left to stop.
 func (d *daemon) start(ctx context.Context, stdout io.Writer) error {
+	d.node.name, d.node.log = nodeName(d.cfg.Node), d.log
 	busy := d.listen()
 	if busy != nil && !d.mayInherit(busy) {
 		return busy
@@ -148,7 +159,12 @@ func (d *daemon) start(ctx context.Context, stdout io.Writer) error {
 	if d.admin != nil {
 		admin = d.admin.Addr().String()
 	}
-	d.log.Info("serving", slog.String("url", d.url()), slog.String("address", d.listener.Addr().String()), slog.String("admin", admin), slog.String("store", d.cfg.Store.String()))
+	where := []any{slog.String("url", d.url()), slog.String("address", d.address()), slog.String("admin", admin), slog.String("store", d.cfg.Store.String())}
+	if d.cfg.Store.Engine() != "" {
+		where = append(where, slog.String("node", d.node.name))
+	}
+	d.log.Info("serving", where...)
+	d.announceTLS()
 	if minter != nil {
 		return d.greet(stdout, minter)
 	}
@@ -168,19 +184,27 @@ func (d *daemon) prepare() (minter *auth.MintOptions, err error) {
 	if minter, err = d.tokens(); err != nil {
 		return nil, err
 	}
+	if d.cfg.TLS() {
+		if d.certificates, err = d.newCertificates(); err != nil {
+			return nil, err
+		}
+	}
 	d.metrics.watch(d)
+	d.metrics.watchNode(d)
+	d.metrics.watchTLS(d)
+	d.metrics.watchExplanations(d)
 	d.settings, err = d.fingerprint(minter != nil)
 	return minter, err
 }
 
 // begin starts the engine on an open store and waits for whoever takes this hub's place.
-func (d *daemon) begin(store persistence.Log) error {
+func (d *daemon) begin(ctx context.Context, store persistence.Log) error {
 	if file := d.revocationsFile(); file != "" {
 		if err := d.verifier.KeepRevocations(file); err != nil {
 			return errors.Join(err, store.Close())
 		}
 	}
-	e, err := d.newEngine(store)
+	e, err := d.newEngine(ctx, store)
 	if err != nil {
 		return err
 	}
@@ -202,6 +226,8 @@ func (d *daemon) serving() error {
 	switch {
 	case e == nil:
 		return errNotReady
+	case e.contact() != nil:
+		return errStoreAway
 	case e.appender.Err() != nil:
 		return errStoreFails
 	}
@@ -212,7 +238,13 @@ func (d *daemon) serving() error {
 func (d *daemon) ready() error {
 	e := d.late.engine.Load()
 	if e != nil {
+		if err := e.contact(); err != nil {
+			return err
+		}
 		return e.appender.Err()
+	}
+	if err := d.node.absence(); err != nil {
+		return fmt.Errorf("%w: %w", errNotReady, err)
 	}
 	if holder := d.held.holder(); holder != "" {
 		return fmt.Errorf("%w: %s holds %s", errNotReady, holder, d.cfg.Store)
@@ -231,8 +263,8 @@ func (d *daemon) stop() error {
 	var errs []error
 	if d.server != nil {
 		d.server.Refuse()
-	} else if d.listener != nil {
-		_ = d.listener.Close()
+	} else {
+		d.closeListeners()
 	}
 	e := d.late.engine.Load()
 	if e != nil {

@@ -14,6 +14,7 @@ func complete(cfg *config.Config, sources *config.Sources) error {
 	}
 	check("publisher-", &cfg.Publisher)
 	check("subscriber-", &cfg.Subscriber)
+	problems = append(problems, checkCertificate(cfg, problems)...)
 	for i := range cfg.Issuers {
 		check(config.IssuerPrefix(i)+"publisher-", &cfg.Issuers[i].Publisher)
 		check(config.IssuerPrefix(i)+"subscriber-", &cfg.Issuers[i].Subscriber)

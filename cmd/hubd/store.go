@@ -24,13 +24,9 @@ const (
 	releasedPatience = 2 * time.Second
 )
 
-// openStore opens the store of the configuration, once.
+// openStore opens the store of the configuration, which is no server, once.
 func (d *daemon) openStore() (persistence.Log, error) {
-	retention := persistence.Retention{
-		MaxEvents: uint64(d.cfg.History.MaxEvents),
-		MaxAge:    d.cfg.History.MaxAge,
-		MaxBytes:  uint64(d.cfg.History.MaxBytes),
-	}
+	retention := d.retention()
 	ring := persistence.RingOptions{Bytes: int64(d.cfg.RingBytes)}
 	if d.cfg.Store.Scheme() == config.StoreMemory {
 		return memory.Open(memory.Options{Retention: retention, Ring: ring})
@@ -40,6 +36,15 @@ func (d *daemon) openStore() (persistence.Log, error) {
 		return nil, fmt.Errorf("opening the store %s: %w", d.cfg.Store, err)
 	}
 	return log, nil
+}
+
+// retention is how much history the configuration keeps.
+func (d *daemon) retention() persistence.Retention {
+	return persistence.Retention{
+		MaxEvents: uint64(d.cfg.History.MaxEvents),
+		MaxAge:    d.cfg.History.MaxAge,
+		MaxBytes:  uint64(d.cfg.History.MaxBytes),
+	}
 }
 
 // awaitStore opens the store, and again as long as another process holds it, until ctx ends.
@@ -59,6 +64,11 @@ func (d *daemon) awaitStore(ctx context.Context) (persistence.Log, error) {
 // over, waited for, up to --store-wait: a new hub may start before the old one has ended. With a session the store was
 // handed over and the session goes on. Without a listener of its own the hub waits for the holder's address too.
 func (d *daemon) obtainStore(ctx context.Context) (persistence.Log, *handover.Session, error) {
+	if d.cfg.Store.Engine() != "" {
+		// Nobody hands such a store over: a new hub joins those that have it open.
+		log, err := d.awaitShared(ctx)
+		return log, nil, err
+	}
 	since := time.Now()
 	patience, cancel := context.WithTimeout(ctx, d.cfg.StoreWait)
 	defer cancel()

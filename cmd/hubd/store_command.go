@@ -13,11 +13,13 @@ import (
 	"hubd/persistence/bolt"
 )
 
-// storeCommand is hubd store: what an operator does with the file of a bolt store while no hub has it open.
+// storeCommand is hubd store: what an operator does with the file of a bolt store while no hub has it open, and with the
+// history of any store.
 type storeCommand struct {
 	Verify  storeVerifyCommand  `cmd:"" help:"Look at everything in the file, print a summary and each problem, and exit with 0 or 1."`
 	Compact storeCompactCommand `cmd:"" help:"Rewrite the file without its free pages. Ids and positions stay."`
 	Export  storeExportCommand  `cmd:"" help:"Print the retained updates as lines of JSON, of a damaged file those that can be read."`
+	Copy    storeCopyCommand    `cmd:"" help:"Copy the history of a store to another one, which must be empty. Order and ids stay."`
 }
 
 // storeFile is the argument of the commands.

@@ -26,6 +26,10 @@ func band(cfg *config.Config, log *slog.Logger) pprof.Band {
 		Heap:          int64(cfg.WatchdogHeap + cfg.RingBytes + cfg.SelectorCacheBytes + cfg.MaxPendingBytes),
 		HeapPerStream: int64(cfg.WatchdogHeapPerStream),
 	}
+	if cfg.TLS() {
+		b.GoroutinesPerStream = 1 // over HTTP/2
+		b.HeapPerStream += int64(heapPerTLSStream)
+	}
 	if runtime.GOOS != "linux" {
 		b.GoroutinesPerStream = 1 // one poller watches all streams on Linux alone
 	}

@@ -113,7 +113,7 @@ func (l *Log) put(events *bbolt.Bucket, batch []*mercure.Event, next *state) err
 	}
 	size := 0
 	for _, e := range batch {
-		size += recordCap(e)
+		size += persistence.RecordCap(e)
 	}
 	// bbolt keeps references to the values until the commit, so the memory must not move.
 	if cap(l.records) < size || cap(l.records) > scratchMost {
@@ -123,7 +123,7 @@ func (l *Log) put(events *bbolt.Bucket, batch []*mercure.Event, next *state) err
 	events.FillPercent = 1 // events are only ever added at the end
 	for _, e := range batch {
 		at := len(records)
-		records = appendRecord(records, e)
+		records = persistence.AppendRecord(records, e)
 		if err := events.Put(positionKey(e.Position), records[at:len(records):len(records)]); err != nil {
 			return err
 		}
@@ -142,7 +142,7 @@ func (l *Log) retain(events *bbolt.Bucket, next *state, now time.Time) error {
 	expired := l.setbacks.Expired(now, l.retention.MaxAge)
 	c := events.Cursor()
 	for key, value := c.Seek(positionKey(next.before + 1)); key != nil; key, value = c.Next() {
-		r, err := parseRecord(next.before+1, value)
+		r, err := persistence.ParseRecord(next.before+1, value)
 		if err != nil {
 			// Its age cannot be known, and it must not keep what comes after it from going. Nobody can
 			// read it anyway.
@@ -150,10 +150,10 @@ func (l *Log) retain(events *bbolt.Bucket, next *state, now time.Time) error {
 			next.before++
 			continue
 		}
-		if next.before >= expired && !l.retention.Exceeded(next.head-next.before, next.size, now.Sub(r.time)) {
+		if next.before >= expired && !l.retention.Exceeded(next.head-next.before, next.size, now.Sub(r.Time)) {
 			break
 		}
-		next.size -= min(next.size, r.size())
+		next.size -= min(next.size, r.Size())
 		next.before++
 	}
 	l.damage.forget(next.before)

@@ -177,7 +177,7 @@ func TestFormerFormat(t *testing.T) {
 		if h.format != format {
 			t.Errorf("the format is %d", h.format)
 		}
-		if v := bucket(tx, eventsBucket).Get(positionKey(201)); v[0] != recordVersion {
+		if v := bucket(tx, eventsBucket).Get(positionKey(201)); v[0] != 2 {
 			t.Errorf("the new record has version %d", v[0])
 		}
 		return err

@@ -130,13 +130,13 @@ func (x *exporter) record(e element) error {
 }
 
 func (x *exporter) export(position uint64, value []byte) error {
-	r, err := parseRecord(position, value)
+	r, err := persistence.ParseRecord(position, value)
 	if err != nil {
 		x.problem(fmt.Errorf("record %d: %w", position, err))
 		return nil
 	}
 	x.Entries++
-	return x.entry(Entry{Position: position, Time: r.time, Update: r.update()})
+	return x.entry(Entry{Position: position, Time: r.Time, Update: updateOf(&r)})
 }
 
 // salvage exports what was found elsewhere of the records behind a page that cannot be used.
@@ -173,12 +173,11 @@ func (x *exporter) salvageAll(f *os.File, pageSize uint32) (err error) {
 	return x.exportStrays(x.strays.within(everything.first, everything.end))
 }
 
-// update returns the update that the record's event was made of, with the id that it got.
-func (r *record) update() mercure.Update {
-	u := mercure.Update{ID: string(r.id()), Private: r.private()}
-	u.Topics = r.appendTopics(nil, string(r.list))
+// updateOf returns the update that the record's event was made of, with the id that it got.
+func updateOf(r *persistence.Record) mercure.Update {
+	u := mercure.Update{ID: string(r.ID()), Topics: r.Topics(), Private: r.Private()}
 	var data []string
-	for line := range bytes.Lines(r.frame[len(idField)+r.idLen+1:]) {
+	for line := range bytes.Lines(r.Fields()) {
 		name, value, _ := strings.Cut(strings.TrimSuffix(string(line), "\n"), ": ")
 		switch name {
 		case "event":

@@ -43,11 +43,11 @@ func (l *Log) Find(id string) (uint64, bool, error) {
 		if value == nil {
 			return nil
 		}
-		r, err := parseRecord(made, value)
+		r, err := persistence.ParseRecord(made, value)
 		if err != nil {
 			l.damage.report(made, err)
 		}
-		if err != nil || !r.own() {
+		if err != nil || !r.OwnID() {
 			position, found = made, true
 		}
 		return nil
@@ -72,12 +72,12 @@ func (l *Log) findChosen(events, ids *bbolt.Bucket, recent []pair, id string, di
 			return 0, false, nil
 		}
 		if value := events.Get(positionKey(position)); value != nil {
-			r, err := parseRecord(position, value)
+			r, err := persistence.ParseRecord(position, value)
 			if err != nil {
 				l.damage.report(position, err)
 				return position, true, nil
 			}
-			if r.own() && string(r.id()) == id {
+			if r.OwnID() && string(r.ID()) == id {
 				return position, true, nil
 			}
 		}

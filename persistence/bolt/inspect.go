@@ -51,14 +51,14 @@ func inspect(file io.ReaderAt, meta boltMeta) (contents, error) {
 		if err != nil {
 			return err
 		}
-		r, err := parseRecord(position, e.value)
+		r, err := persistence.ParseRecord(position, e.value)
 		switch {
 		case position <= h.state.before:
 		case err != nil:
 			c.damaged = append(c.damaged, damagedRecord{position, err})
 		default:
-			c.size += r.size()
-			c.setbacks.Note(position, r.time)
+			c.size += r.Size()
+			c.setbacks.Note(position, r.Time)
 		}
 		return nil
 	}})

@@ -179,13 +179,13 @@ func (l *Log) loadState(tx *bbolt.Tx) error {
 		if err != nil {
 			return err
 		}
-		r, err := parseRecord(position, value)
+		r, err := persistence.ParseRecord(position, value)
 		if err != nil {
 			l.damage.report(position, err)
 			continue
 		}
-		if r.own() {
-			pairs = append(pairs, pair{l.digester.digest(r.id()), position})
+		if r.OwnID() {
+			pairs = append(pairs, pair{l.digester.digest(r.ID()), position})
 		}
 	}
 	l.recent.Store(&pairs)

@@ -2,11 +2,11 @@ package bolt
 
 import (
 	"fmt"
-	"strings"
 
 	"go.etcd.io/bbolt"
 
 	"hubd/mercure"
+	"hubd/persistence"
 )
 
 // page reads a page of retained events from the file.
@@ -37,7 +37,7 @@ func (l *Log) page(after uint64, maxBytes int) ([]*mercure.Event, error) {
 // least one that can be read, and no more than fit into maxBytes of frames. It tells through which
 // position it has looked, or 0 if there was nothing to look at.
 func (l *Log) readEvents(events *bbolt.Bucket, from, head uint64, maxBytes int) (page []*mercure.Event, through uint64, err error) {
-	var records []record
+	var records []persistence.Record
 	c := events.Cursor()
 	for key, value := c.Seek(positionKey(from)); key != nil; key, value = c.Next() {
 		position, err := keyPosition(key)
@@ -47,48 +47,18 @@ func (l *Log) readEvents(events *bbolt.Bucket, from, head uint64, maxBytes int) 
 		if position > head {
 			break
 		}
-		r, err := parseRecord(position, value)
+		r, err := persistence.ParseRecord(position, value)
 		if err != nil {
 			l.damage.report(position, err)
 			through = position
 			continue
 		}
-		maxBytes -= len(r.frame)
+		maxBytes -= len(r.Frame())
 		if maxBytes < 0 && len(records) > 0 {
 			break
 		}
 		through = position
 		records = append(records, r)
 	}
-	return restore(records), through, nil
-}
-
-// restore makes the events of records. It copies what they need out of the
-// mapping into memory that the events of the page share, so a page costs few allocations; the memory
-// lives as long as one of them does.
-func restore(records []record) []*mercure.Event {
-	listed, framed, count := 0, 0, 0
-	for i := range records {
-		listed += len(records[i].list)
-		framed += len(records[i].frame)
-		count += records[i].topics
-	}
-	var lists strings.Builder
-	lists.Grow(listed)
-	for i := range records {
-		lists.Write(records[i].list)
-	}
-	text, topics, frames := lists.String(), make([]string, 0, count), make([]byte, 0, framed)
-
-	page := make([]*mercure.Event, len(records))
-	for i := range records {
-		r := &records[i]
-		t, f := len(topics), len(frames)
-		topics = r.appendTopics(topics, text[:len(r.list)])
-		text = text[len(r.list):]
-		frames = append(frames, r.frame...)
-		page[i] = mercure.RestoreEvent(r.position, r.time, topics[t:len(topics):len(topics)],
-			r.private(), r.own(), r.idLen, frames[f:len(frames):len(frames)])
-	}
-	return page
+	return persistence.RestoreRecords(records, nil), through, nil
 }

@@ -8,6 +8,8 @@ import (
 	"math"
 	"os"
 	"slices"
+
+	"hubd/persistence"
 )
 
 // everything is all positions there can be.
@@ -90,12 +92,12 @@ func (s *searcher) record(e element, offset int64) {
 	if err != nil || !slices.ContainsFunc(s.wanted, func(w span) bool { return position >= w.first && position < w.end }) {
 		return
 	}
-	r, err := parseRecord(position, e.value)
+	r, err := persistence.ParseRecord(position, e.value)
 	if err != nil {
 		return
 	}
-	if known, found := s.found[position]; !found || known.time.Before(r.time) {
-		s.found[position] = stray{position, offset, len(e.value), r.time}
+	if known, found := s.found[position]; !found || known.time.Before(r.Time) {
+		s.found[position] = stray{position, offset, len(e.value), r.Time}
 	}
 }
 

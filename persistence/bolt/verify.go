@@ -226,26 +226,26 @@ func (v *verifier) checkRecord(position uint64, value []byte) {
 	}
 	n, _ := slices.BinarySearchFunc(v.pairs, position, func(p pair, position uint64) int { return cmp.Compare(p.position, position) })
 	indexed := n < len(v.pairs) && v.pairs[n].position == position
-	r, err := parseRecord(position, value)
+	r, err := persistence.ParseRecord(position, value)
 	if err != nil {
 		v.found(fmt.Errorf("record %d: %w", position, err))
 		v.unread = true
 		return
 	}
-	v.size += r.size()
+	v.size += r.Size()
 	if position == v.Oldest {
-		v.OldestTime = r.time
+		v.OldestTime = r.Time
 	}
 	if position == v.Newest {
-		v.NewestTime, v.lastID = r.time, string(r.id())
+		v.NewestTime, v.lastID = r.Time, string(r.ID())
 	}
 	switch {
-	case !r.own() && string(r.id()) != string(v.cipher.Append(nil, position)):
+	case !r.OwnID() && string(r.ID()) != string(v.cipher.Append(nil, position)):
 		v.found(corrupt("record %d: its id is not the one that the store made for it", position))
 	case v.noIndex:
-	case r.own() && position <= v.header.state.indexed && !(indexed && v.pairs[n].digest == v.digester.digest(r.id())):
+	case r.OwnID() && position <= v.header.state.indexed && !(indexed && v.pairs[n].digest == v.digester.digest(r.ID())):
 		v.found(corrupt("record %d: the index of ids does not lead to it", position))
-	case !r.own() && indexed:
+	case !r.OwnID() && indexed:
 		v.found(corrupt("record %d: the index of ids leads to it, but its publisher chose no id", position))
 	}
 }

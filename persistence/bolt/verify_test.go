@@ -166,7 +166,7 @@ func edit(t *testing.T, path, name string, key, value []byte) {
 func foreignID(t *testing.T, path string) {
 	e := mercure.NewEvent(&mercure.Update{Topics: []string{"t"}})
 	e.Place(9001, e.Time, []byte("urn:uuid:00000000-0000-8000-8000-000000000000"))
-	edit(t, path, eventsBucket, positionKey(9001), appendRecord(nil, e))
+	edit(t, path, eventsBucket, positionKey(9001), persistence.AppendRecord(nil, e))
 }
 
 func unsorted(t *testing.T, path string) {

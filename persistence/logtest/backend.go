@@ -12,6 +12,8 @@ type Options struct {
 	Retention persistence.Retention
 	Ring      persistence.RingOptions
 	Now       func() time.Time
+	// Contacted is for back ends that are persistence.Shared; it may be nil.
+	Contacted persistence.Contacted
 }
 
 // Backend describes a back end to the suite.
@@ -23,7 +25,8 @@ type Backend struct {
 	Durable bool
 }
 
-// Place is where the log of one test lives: a file, a database. One log at a time is open in it.
+// Place is where the log of one test lives: a file, a database. One log at a time is open in it, unless the back end is
+// a persistence.Shared.
 type Place interface {
 	Open(o Options) (persistence.Log, error)
 }

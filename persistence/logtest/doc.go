@@ -6,5 +6,9 @@
 // back end cannot do by nature, such as surviving a restart in memory, it does not offer, and the suite
 // skips that; it skips nothing else.
 //
+// A back end that several nodes have open at once also calls RunShared and RunBoard. The latter drives the views that two
+// nodes have of one board; leases end by the engine's clock, so its tests use leases of a millisecond and ask until they
+// have ended.
+//
 // The package owns no goroutine beyond a test and keeps nothing between tests.
 package logtest

@@ -14,9 +14,14 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+const TIMES = /(\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z| UTC))/;
+
+// lines returns a text as nodes in which no time is broken into two lines.
+export const lines = (text) => text.split(TIMES).map((part, i) => (i % 2 === 1 ? make("span", { className: "whole", textContent: part }) : part));
+
 // say shows one line of text in a note; kind is "good", "bad" or "".
 export function say(note, text, kind = "") {
   note.hidden = text === "";
   note.className = `note ${kind}`;
-  note.textContent = text;
+  note.replaceChildren(...lines(text));
 }

@@ -55,6 +55,12 @@ export const publish = (fields, token) =>
 // subscriptions asks the subscription API; path is what follows the address of the whole collection.
 export const subscriptions = (path, token) => fetch(`${hubURL}/subscriptions${path}`, plainly(token));
 
+// ask reads one of the hub's further addresses; path is what follows the hub's own.
+export const ask = (path, token) => fetch(`${hubURL}/${path}`, plainly(token));
+
+// subscriberOf is the id that the hub gave to a stream.
+export const subscriberOf = (response) => response.headers.get("Hubd-Subscriber") ?? "";
+
 // cursorOf is where the hub began to read for a request that named a cursor.
 export const cursorOf = (response) => response.headers.get("Mercure-Last-Event-ID") ?? response.headers.get("Last-Event-ID");
 

@@ -24,6 +24,9 @@ export function asked() {
 
 export const liveCursor = () => stream?.cursor ?? "";
 
+// liveStream is the id of the stream, empty if there is none.
+export const liveStream = () => stream?.id ?? "";
+
 export function startLive(actions) {
   matchers = new Matchers(form, { kind: "match_urlpattern", pattern: "https://example.com/books/:id" });
   list = new EventList({
@@ -96,4 +99,5 @@ function showFacts() {
   one("#reconnects").textContent = counts.reconnects;
   one("#gaps").textContent = counts.gaps;
   one("#cursor").textContent = liveCursor() || "none yet";
+  one("#stream-id").textContent = liveStream() || "none yet";
 }

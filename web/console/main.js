@@ -2,11 +2,13 @@
 import { load } from "./credentials.js";
 import { one } from "./dom.js";
 import { everything, hubURL, learn } from "./hub.js";
+import { startExplain } from "./explain.js";
 import { startHistory, useHistoryMatchers } from "./history.js";
 import { startLive, useMatchers } from "./live.js";
 import { startPublish } from "./publish.js";
 import { startSubscriptions } from "./subscriptions.js";
 import { onOpen, openTab, startTabs } from "./tabs.js";
+import { startTopics } from "./topics.js";
 import { showTokens, startTokens } from "./tokens.js";
 import { about, startWhy } from "./why.js";
 
@@ -20,7 +22,9 @@ startLive([why]);
 startPublish();
 startHistory([why]);
 startSubscriptions();
+startTopics();
 startTokens();
+startExplain();
 startWhy();
 onOpen("tokens", showTokens);
 one("#token-summary").addEventListener("click", () => openTab("tokens", true));

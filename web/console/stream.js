@@ -1,5 +1,5 @@
 // A subscription that stays: it resumes from its cursor when its connection ends, and tells when events may be missing.
-import { cursorOf, EARLIEST, GAP, refusal, subscribe } from "./hub.js";
+import { cursorOf, EARLIEST, GAP, refusal, subscribe, subscriberOf } from "./hub.js";
 import { Parser, read } from "./sse.js";
 
 const FIRST_PAUSE = 1000;
@@ -15,6 +15,9 @@ export class Stream {
   #abort = new AbortController();
   #parser;
   #wait = 0;
+
+  // id is what the hub calls the stream; each connection gets another one.
+  id = "";
 
   // options: matchers, token, cursor; onEvent(event), onState(name, text), onGap(text), onReconnect().
   constructor(options) {
@@ -69,6 +72,7 @@ export class Stream {
       return { text: why.text };
     }
     this.#parser = new Parser(asked);
+    this.id = subscriberOf(response);
     onState("open", "connected");
     this.#checkCursor(asked, cursorOf(response));
     for await (const event of read(response, this.#parser)) {

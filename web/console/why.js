@@ -2,8 +2,9 @@
 import { token } from "./credentials.js";
 import { diagnose } from "./diagnosis.js";
 import { make, one, say } from "./dom.js";
+import { fillIn } from "./explain.js";
 import { EARLIEST, everything } from "./hub.js";
-import { asked, liveCursor } from "./live.js";
+import { asked, liveCursor, liveStream } from "./live.js";
 import { Matchers } from "./matchers.js";
 import { readPage } from "./page.js";
 
@@ -28,13 +29,15 @@ export function takeLive() {
   matchers.set(asked().matchers);
   form.elements.token.value = token("subscriber");
   form.elements.cursor.value = liveCursor();
+  fillIn(liveStream(), "");
 }
 
 // about asks about an event.
 export function about(id) {
   takeLive();
   form.elements.id.value = id;
-  form.elements.id.focus();
+  fillIn("", id);
+  one("#explain-form").elements.subscriber.focus();
 }
 
 async function find() {

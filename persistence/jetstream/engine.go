@@ -1,0 +1,238 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Headers of messages.
+const (
+	headerExpected      = "Nats-Expected-Last-Sequence"
+	headerBatch         = "Nats-Batch-Id"
+	headerBatchSequence = "Nats-Batch-Sequence"
+	headerBatchCommit   = "Nats-Batch-Commit"
+	headerSequence      = "Nats-Sequence"
+	headerTTL           = "Nats-TTL"
+	headerStatus        = "Status"
+)
+
+const (
+	statusDone     = "204"
+	statusNotFound = "404"
+)
+
+// engine speaks to the servers: the calls of the JetStream API that the log and its boards need. The client's own
+// wrappers of some of them cost a round trip more or ask a replica that may be behind.
+type engine struct {
+	nc     *nats.Conn
+	prefix string // of the API's subjects
+}
+
+func newEngine(nc *nats.Conn, domain string) *engine {
+	e := &engine{nc: nc, prefix: "$JS.API."}
+	if domain != "" {
+		e.prefix = "$JS." + domain + ".API."
+	}
+	return e
+}
+
+// info is what the leader of a stream says of it.
+type info struct {
+	// Time is the leader's clock.
+	Time   time.Time `json:"ts"`
+	Config struct {
+		Replicas    int               `json:"num_replicas"`
+		Storage     string            `json:"storage"`
+		PersistMode string            `json:"persist_mode"`
+		Metadata    map[string]string `json:"metadata"`
+	} `json:"config"`
+	State struct {
+		FirstSeq uint64 `json:"first_seq"`
+		LastSeq  uint64 `json:"last_seq"`
+	} `json:"state"`
+}
+
+// stored is a message as a server gives it back.
+type stored struct {
+	Sequence uint64 `json:"seq"`
+	Subject  string `json:"subject"`
+	Header   []byte `json:"hdrs"`
+	Data     []byte `json:"data"`
+	Time     time.Time
+}
+
+// header returns a value of the header without parsing the rest.
+func (s *stored) header(name string) string {
+	_, rest, ok := strings.Cut(string(s.Header), "\r\n"+name+":")
+	if !ok {
+		return ""
+	}
+	value, _, _ := strings.Cut(rest, "\r\n")
+	return strings.TrimSpace(value)
+}
+
+// call asks the API. The leader of the stream answers.
+func (e *engine) call(ctx context.Context, subject string, request, answer any) error {
+	var body []byte
+	if request != nil {
+		var err error
+		if body, err = json.Marshal(request); err != nil {
+			return err
+		}
+	}
+	reply, err := e.nc.RequestWithContext(ctx, e.prefix+subject, body)
+	if err != nil {
+		return err
+	}
+	var refused struct {
+		Error *apiError `json:"error"`
+	}
+	if err := json.Unmarshal(reply.Data, &refused); err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	if refused.Error != nil {
+		return refused.Error
+	}
+	return json.Unmarshal(reply.Data, answer)
+}
+
+// info asks the leader of a stream for its state.
+func (e *engine) info(ctx context.Context, stream string) (info, error) {
+	var x info
+	err := e.call(ctx, "STREAM.INFO."+stream, nil, &x)
+	return x, err
+}
+
+// get asks the leader for one message: that at the sequence, or with a subject the first with it from there on.
+func (e *engine) get(ctx context.Context, stream string, sequence uint64, subject string) (stored, error) {
+	var answer struct {
+		Message stored `json:"message"`
+	}
+	err := e.call(ctx, "STREAM.MSG.GET."+stream, struct {
+		Sequence uint64 `json:"seq"`
+		Next     string `json:"next_by_subj,omitempty"`
+	}{sequence, subject}, &answer)
+	return answer.Message, noMessage(err)
+}
+
+// last asks the leader for the newest message with the subject.
+func (e *engine) last(ctx context.Context, stream, subject string) (stored, error) {
+	var answer struct {
+		Message stored `json:"message"`
+	}
+	err := e.call(ctx, "STREAM.MSG.GET."+stream, struct {
+		Last string `json:"last_by_subj"`
+	}{subject}, &answer)
+	return answer.Message, noMessage(err)
+}
+
+func noMessage(err error) error {
+	var refused *apiError
+	if errors.As(err, &refused) && refused.ErrCode == codeNoMessage {
+		return errNoMessage
+	}
+	return err
+}
+
+// purge removes the messages before the sequence, of all subjects or of those that match.
+func (e *engine) purge(ctx context.Context, stream string, before uint64, subject string) error {
+	var answer struct{}
+	return e.call(ctx, "STREAM.PURGE."+stream, struct {
+		Sequence uint64 `json:"seq,omitempty"`
+		Subject  string `json:"filter,omitempty"`
+	}{before, subject}, &answer)
+}
+
+// page asks any server that has the stream for the messages from the sequence on. The server stops after count of
+// them, or where their bytes reach maxBytes. There are none where it has none, which may be behind the leader.
+func (e *engine) page(ctx context.Context, stream string, from uint64, count, maxBytes int) ([]stored, error) {
+	body, err := json.Marshal(struct {
+		Sequence uint64 `json:"seq"`
+		Batch    int    `json:"batch"`
+		MaxBytes int    `json:"max_bytes"`
+	}{from, count, maxBytes})
+	if err != nil {
+		return nil, err
+	}
+	inbox := e.nc.NewInbox()
+	sub, err := e.nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, err
+	}
+	defer sub.Unsubscribe() //nolint:errcheck // a connection that is gone has no subscriptions
+	if err := e.nc.PublishRequest(e.prefix+"DIRECT.GET."+stream, inbox, body); err != nil {
+		return nil, err
+	}
+	page := make([]stored, 0, min(count, 256))
+	for {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return nil, err
+		}
+		switch status := m.Header.Get(headerStatus); status {
+		case "":
+		case statusDone, statusNotFound:
+			return page, nil
+		default:
+			return nil, &apiError{Code: codeUnavailable, Description: "direct get: status " + status}
+		}
+		sequence, err := strconv.ParseUint(m.Header.Get(headerSequence), 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("direct get: %w", err)
+		}
+		at, err := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+		if err != nil {
+			return nil, fmt.Errorf("direct get: %w", err)
+		}
+		page = append(page, stored{Sequence: sequence, Subject: m.Header.Get("Nats-Subject"), Data: m.Data, Time: at})
+	}
+}
+
+// publish stores the messages, all or none, if the stream's newest sequence is the one expected, and returns that of the
+// last of them. The batch's name must not have been used before.
+func (e *engine) publish(ctx context.Context, messages []*nats.Msg, expected uint64, batch string) (uint64, error) {
+	last := len(messages) - 1
+	for i, m := range messages {
+		if m.Header == nil {
+			m.Header = nats.Header{}
+		}
+		if i == 0 {
+			m.Header[headerExpected] = []string{strconv.FormatUint(expected, 10)}
+		}
+		if last > 0 {
+			m.Header[headerBatch] = []string{batch}
+			m.Header[headerBatchSequence] = []string{strconv.Itoa(i + 1)}
+		}
+		if i == last {
+			break
+		}
+		if err := e.nc.PublishMsg(m); err != nil {
+			return 0, err
+		}
+	}
+	if last > 0 {
+		messages[last].Header[headerBatchCommit] = []string{"1"}
+	}
+	reply, err := e.nc.RequestMsgWithContext(ctx, messages[last])
+	if err != nil {
+		return 0, err
+	}
+	var ack struct {
+		Sequence uint64    `json:"seq"`
+		Error    *apiError `json:"error"`
+	}
+	if err := json.Unmarshal(reply.Data, &ack); err != nil {
+		return 0, fmt.Errorf("reading the acknowledgement: %w", err)
+	}
+	if ack.Error != nil {
+		return 0, ack.Error
+	}
+	return ack.Sequence, nil
+}
