@@ -152,6 +152,9 @@ func (l *loader) targets(w *workload.Workload) []string {
 	if len(w.Local) > 0 {
 		return w.Local
 	}
+	if w.Engines && l.o.hub && l.o.url == "" {
+		return append([]string{"hub"}, target.Engines()...)
+	}
 	var names []string
 	for _, name := range l.o.against {
 		if name == "nchan" && w.Nchan || name != "nchan" && w.Bare {
@@ -219,8 +222,12 @@ func (l *loader) start(ctx context.Context, w *workload.Workload, name string) (
 			Keys: l.o.keys, URL: l.o.url, Run: unique, PID: l.o.pid, Metrics: l.o.metrics,
 		})
 	}
-	return target.StartHub(ctx, target.HubOptions{
+	o := target.HubOptions{
 		Keys: l.o.keys, Program: l.program, Run: unique, Dir: l.o.dir, Store: l.o.store,
 		Flags: append(slices.Clone(w.HubFlags), l.o.hubFlags...),
-	})
+	}
+	if name != "hub" {
+		return target.StartCluster(ctx, name, o)
+	}
+	return target.StartHub(ctx, o)
 }

@@ -11,12 +11,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"hubd/internal/hubtest/engines"
 )
 
 // errUsage is wrapped by errors about the command line.
 var errUsage = errors.New("usage")
 
 func main() {
+	engines.ServeNATS() // a NATS server is this program once more
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

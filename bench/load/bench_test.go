@@ -29,7 +29,7 @@ func newBench(t *testing.T, addr netip.AddrPort, streams, lanes int, change func
 		group:    ledger.NewGroup(ledger.GroupOptions{Lanes: lanes, Payload: 128}),
 		progress: NewProgress(1, lanes), clock: NewClock(),
 	}
-	o := StreamsOptions{Addr: addr, Clock: b.clock, Faults: &b.faults, Progress: b.progress, Concurrency: 8}
+	o := StreamsOptions{Addrs: []netip.AddrPort{addr}, Clock: b.clock, Faults: &b.faults, Progress: b.progress, Concurrency: 8}
 	o.Request = func(text []byte, _ int, lastID []byte) []byte {
 		text = append(text, "GET / HTTP/1.1\r\nHost: test\r\n"...)
 		if lastID != nil {
@@ -60,7 +60,7 @@ func newBench(t *testing.T, addr netip.AddrPort, streams, lanes int, change func
 
 func (b *bench) publishers(t *testing.T, addr netip.AddrPort, o PublishersOptions) *Publishers {
 	t.Helper()
-	o.Addr, o.Clock, o.Progress = addr, b.clock, b.progress
+	o.Addrs, o.Clock, o.Progress = []netip.AddrPort{addr}, b.clock, b.progress
 	o.Template = wire.NewTemplate("POST / HTTP/1.1\r\nHost: test\r\nContent-Type: application/x-www-form-urlencoded\r\n",
 		"data="+wire.DataMark, 128)
 	if o.Plan == nil {

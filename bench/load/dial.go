@@ -14,9 +14,9 @@ import (
 // address run out nor the closed connections that still hold them.
 const sources = 64
 
-// dialer opens sockets towards one address.
+// dialer opens sockets towards addresses, each in its turn.
 type dialer struct {
-	addr netip.AddrPort
+	addrs []netip.AddrPort
 	// receiveBuffer is the size of the socket's buffer, or 0 for the kernel's choice.
 	receiveBuffer int
 	count         int
@@ -31,9 +31,11 @@ func (d *dialer) dial() (int, error) {
 	if err := d.prepare(fd); err != nil {
 		return -1, errors.Join(err, unix.Close(fd))
 	}
-	err = unix.Connect(fd, &unix.SockaddrInet4{Port: int(d.addr.Port()), Addr: d.addr.Addr().As4()})
+	addr := d.addrs[d.count%len(d.addrs)]
+	d.count++
+	err = unix.Connect(fd, &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()})
 	if err != nil && !errors.Is(err, unix.EINPROGRESS) {
-		return -1, errors.Join(fmt.Errorf("connect to %s: %w", d.addr, err), unix.Close(fd))
+		return -1, errors.Join(fmt.Errorf("connect to %s: %w", addr, err), unix.Close(fd))
 	}
 	return fd, nil
 }
@@ -47,7 +49,7 @@ func (d *dialer) prepare(fd int) error {
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return fmt.Errorf("set no delay: %w", err)
 	}
-	if !d.addr.Addr().IsLoopback() {
+	if !d.addrs[0].Addr().IsLoopback() {
 		return nil
 	}
 	// The port is chosen at connect, where the whole pair of addresses is known to be free.
@@ -55,7 +57,6 @@ func (d *dialer) prepare(fd int) error {
 		return fmt.Errorf("choose the port late: %w", err)
 	}
 	source := [4]byte{127, 0, 0, byte(2 + d.count%sources)}
-	d.count++
 	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: source}); err != nil {
 		return fmt.Errorf("bind to %s: %w", netip.AddrFrom4(source), err)
 	}

@@ -32,7 +32,8 @@ type Plan func(connection int) (group, lane uint32)
 
 // PublishersOptions describe a set of publishers.
 type PublishersOptions struct {
-	Addr        netip.AddrPort
+	// Addrs are where to publish; connections take them in turn.
+	Addrs       []netip.AddrPort
 	Clock       Clock
 	Connections int
 	Template    *wire.Template
@@ -77,7 +78,7 @@ func NewPublishers(o PublishersOptions) (*Publishers, error) {
 		return nil, err
 	}
 	p := &Publishers{o: o, poll: poll, buf: make([]byte, 16<<10), all: make([]publisher, o.Connections)}
-	d := dialer{addr: o.Addr}
+	d := dialer{addrs: o.Addrs}
 	for i := range p.all {
 		p.all[i] = publisher{fd: -1, template: o.Template.Clone()}
 	}

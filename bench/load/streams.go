@@ -28,7 +28,8 @@ const (
 
 // StreamsOptions describe a set of streams.
 type StreamsOptions struct {
-	Addr  netip.AddrPort
+	// Addrs are where to connect; connections take them in turn, also when they come back.
+	Addrs []netip.AddrPort
 	Clock Clock
 	// Readers check what the streams receive; there is one stream for each.
 	Readers []ledger.Reader
@@ -84,7 +85,7 @@ func NewStreams(o StreamsOptions) (*Streams, error) {
 		return nil, err
 	}
 	s := &Streams{
-		o: o, poll: poll, dial: dialer{addr: o.Addr}, all: make([]stream, len(o.Readers)),
+		o: o, poll: poll, dial: dialer{addrs: o.Addrs}, all: make([]stream, len(o.Readers)),
 		buf: make([]byte, readBuffer), refusals: make(map[int]int),
 	}
 	for i := range s.all {

@@ -154,7 +154,7 @@ func TestRemote(t *testing.T) {
 	t.Parallel()
 	o := RemoteOptions{Keys: keys(auth.V0), URL: "http://127.0.0.1:3000/.well-known/mercure", Run: "r"}
 	target, err := Remote(t.Context(), o)
-	if err != nil || target.Addr != netip.MustParseAddrPort("127.0.0.1:3000") || target.Died() != nil || target.Stop() != nil {
+	if err != nil || target.Addr != netip.MustParseAddrPort("127.0.0.1:3000") || target.Died() || target.Stop() != nil {
 		t.Errorf("%+v, %v", target, err)
 	}
 	o.URL = "http://127.0.0.1/hub"

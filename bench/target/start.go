@@ -39,7 +39,7 @@ type HubOptions struct {
 	Run string
 	// Dir is where the store's own directory is made; it should be on a real disk.
 	Dir string
-	// Store is "bolt" or "memory".
+	// Store is "bolt", "memory" or the URL of one on a server.
 	Store string
 	// Flags are given to the hub as they are, after its own.
 	Flags []string
@@ -61,8 +61,11 @@ func StartHub(ctx context.Context, o HubOptions) (t *Target, err error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	store := "memory://"
-	if o.Store == "bolt" {
+	store := o.Store
+	switch store {
+	case "memory":
+		store = "memory://"
+	case "bolt":
 		store = "bolt://" + filepath.Join(dir, "hub.db")
 	}
 	launch := func(ctx context.Context) (*process.Child, error) {

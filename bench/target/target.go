@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,18 +45,46 @@ type Target struct {
 
 	child *process.Child
 	dir   string
+	// others are the nodes of a cluster besides this one, and engine ends what they all stand on.
+	others []*Target
+	engine func() error
+}
+
+// Addrs returns the addresses of all nodes.
+func (t *Target) Addrs() []netip.AddrPort {
+	addrs := []netip.AddrPort{t.Addr}
+	for _, other := range t.others {
+		addrs = append(addrs, other.Addr)
+	}
+	return addrs
+}
+
+// Join makes one target of hubs that share an engine, which ends with it. Streams and publishers take the nodes in turn.
+func Join(name string, nodes []*Target, engine func() error) *Target {
+	t := nodes[0]
+	t.Name, t.others, t.engine, t.Again = name, nodes[1:], engine, nil
+	for _, other := range t.others {
+		t.PIDs = append(t.PIDs, other.PIDs...)
+	}
+	return t
 }
 
 // Stop ends what was started and removes what it has written.
 func (t *Target) Stop() error {
-	var err error
+	var errs []error
+	for _, other := range t.others {
+		errs = append(errs, other.Stop())
+	}
 	if t.child != nil {
-		err = t.child.Stop(stopGrace)
+		errs = append(errs, t.child.Stop(stopGrace))
+	}
+	if t.engine != nil {
+		errs = append(errs, t.engine())
 	}
 	if t.dir != "" {
-		err = errors.Join(err, os.RemoveAll(t.dir))
+		errs = append(errs, os.RemoveAll(t.dir))
 	}
-	return err
+	return errors.Join(errs...)
 }
 
 // Local is a target without a server, for what is measured within the load program.
@@ -74,12 +103,17 @@ func (t *Target) Log() string {
 	return t.child.Output()
 }
 
-// Died is closed when the server has ended by itself; it is nil for one that was not started here.
-func (t *Target) Died() <-chan struct{} {
+// Died reports whether the server, or a node of it, has ended by itself; one that was not started here never has.
+func (t *Target) Died() bool {
 	if t.child == nil {
-		return nil
+		return false
 	}
-	return t.child.Done()
+	select {
+	case <-t.child.Done():
+		return true
+	default:
+		return slices.ContainsFunc(t.others, (*Target).Died)
+	}
 }
 
 // Remote returns the hub at a URL, which was started by someone else.

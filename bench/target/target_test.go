@@ -7,7 +7,7 @@ import "testing"
 func TestLocal(t *testing.T) {
 	t.Parallel()
 	l := Local("x")
-	if l.Name != "x" || l.Died() != nil || l.Log() != "" || l.Stop() != nil {
+	if l.Name != "x" || l.Died() || l.Log() != "" || l.Stop() != nil {
 		t.Errorf("%+v", l)
 	}
 	l.Metrics = "http://127.0.0.1:9/metrics"

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"net/netip"
 
 	"hubd/bench/ledger"
 	"hubd/bench/load"
@@ -28,7 +29,7 @@ func proxied(ctx context.Context, s *session) (err error) {
 	}
 	defer func() { err = errors.Join(err, tunnel.Err(), tunnel.Close()) }()
 	s.group(1, max(s.p.Publishers, 1), ledger.GroupOptions{})
-	if err := s.open(s.p.Streams, func(o *load.StreamsOptions) { o.Addr = tunnel.Addr() }); err != nil {
+	if err := s.open(s.p.Streams, func(o *load.StreamsOptions) { o.Addrs = []netip.AddrPort{tunnel.Addr()} }); err != nil {
 		return err
 	}
 	if err := s.connectAll(ctx); err != nil {

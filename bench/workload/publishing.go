@@ -27,7 +27,7 @@ func (s *session) publish(ctx context.Context, plan load.Plan, change func(o *lo
 		return nil, err
 	}
 	o := load.PublishersOptions{
-		Addr: s.target.Addr, Clock: s.clock, Connections: s.p.Publishers, Template: template, Plan: plan,
+		Addrs: s.target.Addrs(), Clock: s.clock, Connections: s.p.Publishers, Template: template, Plan: plan,
 		Progress: s.progress, Rate: s.p.Rate, Duration: duration(s.p.Seconds),
 	}
 	if s.p.Count > 0 {

@@ -69,10 +69,8 @@ func (w *Workload) Run(ctx context.Context, t *target.Target, p result.Params, r
 	if sampler != nil {
 		s.memoryCurve(sampler.Stop())
 	}
-	select {
-	case <-t.Died():
+	if t.Died() {
 		err = errors.Join(ErrTargetDied, err)
-	default:
 	}
 	if err != nil {
 		err = fmt.Errorf("%s against %s: %w", w.Name, t.Name, err)
@@ -108,7 +106,7 @@ func (s *session) group(count, lanes int, o ledger.GroupOptions) {
 func (s *session) open(count int, change func(o *load.StreamsOptions)) error {
 	readers := make([]ledger.Reader, count)
 	o := load.StreamsOptions{
-		Addr: s.target.Addr, Clock: s.clock, Faults: &s.faults, Progress: s.progress, Concurrency: s.p.Concurrency,
+		Addrs: s.target.Addrs(), Clock: s.clock, Faults: &s.faults, Progress: s.progress, Concurrency: s.p.Concurrency,
 	}
 	o.Request = func(b []byte, stream int, lastID []byte) []byte {
 		sub := target.Subscription{Scheme: s.scheme, Group: s.groups[stream%len(s.groups)].Key, Cursor: lastID}

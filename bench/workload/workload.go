@@ -21,6 +21,8 @@ type Workload struct {
 	// Bare and Nchan tell whether the bare loop and Nchan can do it too.
 	Bare  bool
 	Nchan bool
+	// Engines tells that it is run against the hub's own store and against hubs on every engine.
+	Engines bool
 	// Local names what is measured within the load program, without any server, instead of targets.
 	Local []string
 	// Profiles tells that it reads the hub's profiles, which stand beside its metrics.
@@ -44,20 +46,26 @@ const (
 	retention   = 100_000 // the hub's default
 )
 
+// with returns the usual parameters, changed.
+func with(change func(p *result.Params)) result.Params {
+	p := result.Params{Streams: streams, Payload: payload, Concurrency: concurrency}
+	change(&p)
+	return p
+}
+
 // All returns the workloads in the order in which they are run and reported.
 func All() []Workload {
-	base := result.Params{Streams: streams, Payload: payload, Concurrency: concurrency}
-	with := func(change func(p *result.Params)) result.Params {
-		p := base
-		change(&p)
-		return p
-	}
+	return append(alone(), others()...)
+}
+
+// alone are the workloads of one hub by itself.
+func alone() []Workload {
 	return []Workload{
 		{
 			Name: "idle", Title: "Memory of idle streams", Bare: true, Nchan: true, run: idle,
 			Default: with(func(p *result.Params) { p.Settle = 25 }), // fasthttp's idle workers are gone by then
 		}, {
-			Name: "connect", Title: "Connecting streams", Bare: true, Nchan: true, run: connect, Default: base,
+			Name: "connect", Title: "Connecting streams", Bare: true, Nchan: true, run: connect, Default: with(func(*result.Params) {}),
 		}, {
 			Name: "fanout-paced", Title: "Fan-out at 5 publishes a second", Bare: true, Nchan: true, run: fanout,
 			Default: with(func(p *result.Params) { p.Publishers, p.Rate, p.Seconds = 1, 5, 20 }),
@@ -114,6 +122,26 @@ func All() []Workload {
 			Default: with(func(p *result.Params) {
 				p.Streams, p.Publishers, p.Rate, p.Seconds, p.Payload, p.SlowShare = 1000, 32, 500, 10, 1024, 0.1
 			}),
+		},
+	}
+}
+
+// others are those in which something besides the hub takes part.
+func others() []Workload {
+	return []Workload{
+		{
+			Name: "engines-publish", Title: "Durable publishes with each store", run: publish, Engines: true,
+			Default: with(func(p *result.Params) {
+				p.Streams, p.Publishers, p.Seconds, p.Retention = 0, 64, 5, retention
+			}),
+		}, {
+			Name: "engines-alone", Title: "One publisher with each store", run: publish, Engines: true,
+			Default: with(func(p *result.Params) {
+				p.Streams, p.Publishers, p.Seconds, p.Retention = 0, 1, 3, retention
+			}),
+		}, {
+			Name: "engines-fanout", Title: "Fan-out with each store, streams shared among the nodes", run: fanout, Engines: true,
+			Default: with(func(p *result.Params) { p.Streams, p.Publishers, p.Rate, p.Seconds = 9000, 3, 5, 10 }),
 		}, {
 			Name: "tls-proxy", Title: "Streams through a proxy that ends TLS", run: proxied, Needs: target.FindNginx,
 			Default: with(func(p *result.Params) { p.Streams, p.Publishers, p.Rate, p.Seconds = 1000, 1, 10, 10 }),

@@ -95,6 +95,9 @@ func figures(name string) []string {
 		"storm-restart":    {result.CatchUpTime, result.RestartTime, result.ToldToReturn},
 		"replay":           {result.Replayed, result.EventsPerSec},
 		"growth":           {result.LatencyP99},
+		"engines-publish":  {result.Publishes, result.PublishP99},
+		"engines-alone":    {result.Publishes, result.PublishP50},
+		"engines-fanout":   {result.LatencyP99, result.Deliveries},
 		"churn":            {result.Deliveries, result.Reconnects},
 		"slow":             {result.Deliveries, result.SlowLatencyP99},
 		"tls-proxy":        {result.LatencyP99, result.Deliveries, result.ProxyPerDelivery, result.ProxyRSS},
@@ -130,7 +133,7 @@ func TestWorkloadsFailOnAHubThatIsWrong(t *testing.T) {
 	t.Parallel()
 	for _, w := range All() {
 		switch w.Name {
-		case "idle", "connect", "publish", "private", "churn":
+		case "idle", "connect", "publish", "engines-publish", "engines-alone", "private", "churn":
 			continue // nothing is delivered, or not to a stream that is known beforehand
 		}
 		if w.Profiles || len(w.Local) > 0 {
