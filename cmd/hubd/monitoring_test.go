@@ -83,7 +83,7 @@ func exported(text string) (metrics map[string]string, values map[string]bool) {
 func TestMonitoringPageHasEveryMetric(t *testing.T) {
 	t.Parallel()
 	page := readFile(t, monitoringPage)
-	p := hubtest.Start(t, t.TempDir(), "--anonymous")
+	p := startSecure(t) // which has all that a plain hub has
 	_, text := p.Get(t, "/metrics")
 	p.Stop(t)
 	got, values := exported(text)
