@@ -192,18 +192,18 @@ func (r *rig) list(t *testing.T, f StreamFilter) *StreamList {
 func TestRecentTopicsLeavesOutSubscriptionEvents(t *testing.T) {
 	t.Parallel()
 	r := newRigOf(t, memory.Options{}, Options{HubPath: "/hub"})
-	for _, name := range []string{"a", "/hub/subscriptions/exact/a/x", "/hub/subscriptions/exact/a/y"} {
+	for _, name := range []string{"a", "b", "/hub/subscriptions/exact/a/x", "/hub/subscriptions/exact/a/y"} {
 		r.store(t, &mercure.Update{Topics: []string{name}})
 	}
 	l, err := r.RecentTopics(nil)
-	if err != nil || l.Updates != 3 || l.SubscriptionEvents != 2 || l.Found != 1 || len(l.Topics) != 1 || l.Topics[0].Topic != "a" {
+	if err != nil || l.Updates != 4 || l.SubscriptionEvents != 2 || l.Found != 2 || len(l.Topics) != 2 || l.Topics[1].Topic != "b" {
 		t.Errorf("%+v, %v", l, err)
 	}
 	grants, err := r.space.NewSet([]mercure.Matcher{{Type: mercure.Exact, Pattern: "a"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, err = r.RecentTopics(&Asker{Grants: grants}); err != nil || l.SubscriptionEvents != 0 || l.Topics[0].Streams != nil {
+	if l, err = r.RecentTopics(&Asker{Grants: grants}); err != nil || l.SubscriptionEvents != 0 || l.Found != 1 || l.Topics[0].Topic != "a" || l.Topics[0].Streams != nil {
 		t.Errorf("to those who may not know of subscriptions: %+v, %v", l, err)
 	}
 }

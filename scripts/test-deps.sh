@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Go, from Debian's packages: a Chromium for the tests of pages, Node
-# with npm for the test of the npm package "eventsource", Prometheus for those of rules and dashboards, iproute2 for
+# with npm for the test of the npm package "eventsource" and that of the dashboard's types, Prometheus for those of rules and dashboards, iproute2 for
 # those of clients that vanish, the servers of the shared stores, and the proxies, systemd's tools and shellcheck for those
 # of deploy.
 set -euo pipefail
@@ -10,6 +10,11 @@ packages=()
 command -v chromium >/dev/null || packages+=(chromium)
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
+# The guides' programs.
+command -v php >/dev/null || packages+=(php-cli)
+command -v python3 >/dev/null || packages+=(python3)
+command -v openssl >/dev/null || packages+=(openssl)
+command -v curl >/dev/null || packages+=(curl)
 command -v ip >/dev/null || packages+=(iproute2)
 { command -v prometheus && command -v promtool; } >/dev/null || packages+=(prometheus)
 command -v redis-server >/dev/null || packages+=(redis-server)

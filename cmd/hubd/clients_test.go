@@ -29,7 +29,7 @@ import (
 // without a gap and without a second copy.
 func TestEventSourcePackage(t *testing.T) {
 	t.Parallel()
-	dir := installEventSource(t)
+	dir := installNPM(t, "eventsource")
 	for name, o := range map[string]auth.MintOptions{
 		"0.x": {Dialect: auth.V0, Subscribe: []mercure.Matcher{{Type: mercure.Template, Pattern: "https://example.com/books/{id}"}}},
 		"1.0": {
@@ -84,23 +84,23 @@ func publishPrivate(t *testing.T, hub *hubtest.Process, data string, fields ...s
 	return hub.Publish(t, form)
 }
 
-// installEventSource installs the package, in the version that package-lock.json names, into a directory
-// of the test, and returns it.
-func installEventSource(t *testing.T) string {
+// installNPM copies a directory of testdata into one of the test, installs the packages there that package-lock.json names,
+// and returns it.
+func installNPM(t *testing.T, name string) string {
 	t.Helper()
-	for _, name := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(name); err != nil {
+	for _, program := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(program); err != nil {
 			t.Fatalf("this test needs Node and npm; make test installs them: %v", err)
 		}
 	}
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "eventsource"))); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", name))); err != nil {
 		t.Fatal(err)
 	}
 	install := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
 	install.Dir = dir
 	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("installing eventsource: %v\n%s", err, out)
+		t.Fatalf("installing the packages of %s: %v\n%s", name, err, out)
 	}
 	return dir
 }
