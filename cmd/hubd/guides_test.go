@@ -31,7 +31,7 @@ const patience = 30 * time.Second
 //     may come as well. A block without a command is what a program in the background prints.
 func TestGuides(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"quick-start", "authentication", "topics", "resuming", "moving"} {
+	for _, name := range []string{"quick-start", "authentication", "topics", "resuming", "moving", "clustering"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			page, err := os.ReadFile(filepath.Join("..", "..", "docs", name+".md"))
@@ -129,7 +129,13 @@ func newGuideReader(t *testing.T) *guideReader {
 		t.Fatal(err)
 	}
 	hub, admin := freeAddress(t), freeAddress(t)
-	r := &guideReader{dir: dir, hub: hub, printed: make(chan struct{}, 1), address: strings.NewReplacer("127.0.0.1:3000", hub, "127.0.0.1:3001", admin)}
+	addresses := []string{"127.0.0.1:3000", hub, "127.0.0.1:3001", admin}
+	for _, other := range []string{"127.0.0.1:3010", "127.0.0.1:3011", "127.0.0.1:3020", "127.0.0.1:3021"} {
+		addresses = append(addresses, other, freeAddress(t))
+	}
+	_, engine, _ := net.SplitHostPort(freeAddress(t))
+	addresses = append(addresses, "6379", engine)
+	r := &guideReader{dir: dir, hub: hub, printed: make(chan struct{}, 1), address: strings.NewReplacer(addresses...)}
 	ctx, cancel := context.WithCancel(context.Background())
 	shell := exec.CommandContext(ctx, "bash")
 	shell.Dir = dir
