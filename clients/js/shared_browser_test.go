@@ -38,6 +38,17 @@ func TestTabsShareAConnection(t *testing.T) {
 		t.Errorf("three tabs took %d tokens", n)
 	}
 
+	// A tab that the user leaves and comes back to shares again, however often.
+	for range 4 {
+		tabs[1].Do(t, `dispatchEvent(new PageTransitionEvent("pagehide", {persisted: true}))`)
+		publish()
+		tabs[1].Do(t, `dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}))`)
+		expectIDs(t, tabs[1], ids)
+	}
+	if n := hub.Metric(t, connected); n != "1" {
+		t.Errorf("with a tab that came back there are %s connections", n)
+	}
+
 	tabs[0].Close()
 	publish()
 	expectIDs(t, tabs[1], ids)

@@ -4,7 +4,7 @@ import { Stream } from "./stream.js";
 
 /** @typedef {import("../index.d.ts").State} State */
 /** @typedef {import("../index.d.ts").SubscribeOptions} SubscribeOptions */
-/** @typedef {"closed" | "missing" | "lost"} Outcome how it ended: as wished, because there is no worker, or because it died */
+/** @typedef {"closed" | "left" | "missing" | "lost"} Outcome how it ended: as wished, with the page, because there is no worker, or because it died */
 
 // A worker that does not answer for so long is not there.
 const PATIENCE = 15_000;
@@ -27,6 +27,8 @@ export class SharedStream {
   #port = null;
   /** @type {(outcome: Outcome) => void} */
   #finish = () => {};
+  /** Ends the wait of a page that was left. */
+  #proceed = () => {};
   /** @type {Stream | null} the stream of this tab alone, where there is no worker */
   #own = null;
 
@@ -47,8 +49,13 @@ export class SharedStream {
   }
 
   async run() {
-    for (let losses = 0; !this.#closed; losses++) {
+    for (let losses = 0; ; ) {
       const outcome = losses < MOST_LOSSES ? await this.#share() : "missing";
+      if (outcome === "lost") losses++;
+      else if (outcome === "left" && !this.#closed) {
+        this.#to("paused");
+        if (this.#paused) await new Promise((resolve) => { this.#proceed = () => resolve(null); });
+      }
       if (this.#closed || outcome === "closed") return;
       if (this.#lastEventID === "" && this.#opened) this.#hooks.onGap?.({ requested: null, resumedFrom: null });
       if (outcome === "missing") {
@@ -65,18 +72,23 @@ export class SharedStream {
     this.#closed = true;
     this.#own?.close();
     this.#finish("closed");
+    this.#proceed();
     if (!this.#own) this.#to("closed");
   }
 
-  pause() {
+  /** @param {boolean} [leaving] whether the page is put aside, and takes no part until it comes back */
+  pause(leaving = false) {
     this.#paused = true;
     this.#own?.pause();
-    this.#port?.postMessage({ type: "pause", paused: true });
+    // A page that is told anything while it is put aside is thrown away: it leaves without an answer.
+    if (leaving) this.#finish("left");
+    else this.#port?.postMessage({ type: "pause", paused: true });
   }
 
   resume() {
     this.#paused = false;
     this.#own?.resume();
+    this.#proceed();
     this.#port?.postMessage({ type: "pause", paused: false });
   }
 
@@ -108,7 +120,10 @@ export class SharedStream {
     /** @type {SharedWorker} */
     let worker;
     try {
-      worker = new SharedWorker(new URL("../worker.js", import.meta.url), { type: "module", name: "hubd-client-1" });
+      // A browser freezes a worker with the last page that it puts aside, often before the worker hears that the page
+      // leaves, and a frozen worker keeps its connection. One of extended lifetime is not frozen.
+      // @ts-expect-error TypeScript does not know the option.
+      worker = new SharedWorker(new URL("../worker.js", import.meta.url), { type: "module", name: "hubd-client-2", extendedLifetime: true });
     } catch {
       // The module is on another origin, or a policy forbids workers.
       done.abort();
@@ -133,9 +148,6 @@ export class SharedStream {
             } else resolve("lost");
           } else this.#receive(port, data);
         };
-        // A page that is put aside takes no part; should it come back, it continues where it was.
-        addEventListener("pagehide", () => port.postMessage({ type: "leave" }), { signal: done.signal });
-        addEventListener("pageshow", ({ persisted }) => persisted && resolve("lost"), { signal: done.signal });
         this.#port = port;
         port.postMessage(this.#wish(lock));
       });

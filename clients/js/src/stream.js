@@ -54,6 +54,8 @@ export class Stream {
   #tokens;
   #silence;
   #ended = new AbortController();
+  /** Ends every connection there is, also one that is being opened. */
+  #rest = new AbortController();
   /** @type {Connection | null} */
   #current = null;
   /**
@@ -93,14 +95,16 @@ export class Stream {
         if (this.#paused) await this.#wait(Infinity);
         continue;
       }
+      const { signal } = this.#rest;
       this.#to("connecting");
+      if (signal.aborted) continue;
       const cursor = this.lastEventID;
       let pause = 0;
       this.#since = Infinity;
       try {
         await this.#live(await this.#connect(new Set()));
       } catch (error) {
-        if (this.#over) break;
+        if (signal.aborted) continue;
         if (error instanceof HubError) {
           pause = error.retryAfter;
           if (error.final) {
@@ -108,9 +112,9 @@ export class Stream {
             throw error;
           }
         }
-        if (!this.#paused) this.#report(error);
+        this.#report(error);
       }
-      if (this.#over || this.#paused) continue;
+      if (signal.aborted) continue;
       if (this.lastEventID !== cursor || Date.now() - this.#since > SETTLED) failures = 0;
       this.#to("waiting");
       await this.#wait(backoff(failures++, this.#retry, pause));
@@ -119,15 +123,16 @@ export class Stream {
 
   close() {
     this.#ended.abort();
-    this.#current?.abort.abort();
+    this.#rest.abort();
     this.#proceed();
     this.#to("closed");
   }
 
-  /** Ends the connection until the stream is resumed, which loses nothing that the hub retains. */
+  /** Ends the connection, at once, until the stream is resumed, which loses nothing that the hub retains. */
   pause() {
     this.#paused = true;
-    this.#current?.abort.abort();
+    this.#rest.abort();
+    if (!this.#over) this.#rest = new AbortController();
     this.#proceed();
   }
 
@@ -186,26 +191,26 @@ export class Stream {
    * @returns {Promise<Connection>}
    */
   async #connect(seen, why) {
+    const { signal } = this.#rest;
     const token = await this.#tokens.get(why);
-    // There is nothing to end yet: a stream that was closed meanwhile must not begin.
-    this.#ended.signal.throwIfAborted();
+    // There is nothing to end yet: a stream that was closed or paused meanwhile must not begin.
+    signal.throwIfAborted();
     const asked = this.lastEventID;
     seen.clear();
     const abort = new AbortController();
     const timer = this.#silence ? setTimeout(() => abort.abort(new Error("the hub does not answer")), this.#silence) : undefined;
-    const end = () => abort.abort();
-    this.#ended.signal.addEventListener("abort", end);
+    signal.addEventListener("abort", () => abort.abort(), { signal: abort.signal });
     try {
       const response = await openStream(this.#request, asked, token, abort.signal);
       if (!response.body) throw new HubError("the answer has no body", response.status);
       const told = this.#checkCursor(asked, cursorOf(response));
       return { abort, reader: response.body.getReader(), parser: new Parser(asked), asked, told, seen, next: null };
     } catch (error) {
+      abort.abort();
       const refused = error instanceof HubError && error.status === 401 && this.#tokens.renewable && !why?.refused;
       if (!refused) throw error;
     } finally {
       clearTimeout(timer);
-      this.#ended.signal.removeEventListener("abort", end);
     }
     return await this.#connect(seen, { refused: true });
   }
@@ -234,8 +239,7 @@ export class Stream {
   async #live(connection) {
     this.#current = connection;
     this.#since = Date.now();
-    if (this.#paused || this.#over) connection.abort.abort();
-    else this.#to("open");
+    if (!connection.abort.signal.aborted) this.#to("open");
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
     const schedule = () => {
@@ -321,7 +325,7 @@ export class Stream {
       this.#current = next;
       old.abort.abort();
     } catch (error) {
-      if (this.#current === old && !this.#over) this.#report(error);
+      if (this.#current === old && !old.abort.signal.aborted) this.#report(error);
     } finally {
       this.#overlap = null;
     }

@@ -7,6 +7,7 @@ import { describe, test } from "node:test";
 import { HubError, publish, subscribe } from "../index.js";
 import { Registry } from "../src/group.js";
 import { streamRequest } from "../src/request.js";
+import { Stream } from "../src/stream.js";
 
 const jwt = (claims) => `x.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.x`;
 
@@ -259,6 +260,24 @@ test("closing ends the connection, and delivers nothing more, even of the same p
   assert.equal(subscription.state, "closed");
   await subscribe({ hub: server.url, match: "a", onEvent() {}, signal: abort.signal }).closed;
   assert.ok(server.idle());
+});
+
+test("a pause ends a connection that the hub has not answered yet, without an error", async (t) => {
+  const server = await hub(t);
+  const log = [];
+  const note = (kind) => (value) => log.push(`${kind} ${value.message ?? value}`);
+  const hooks = { onEvent: note("event"), onState: note("state"), onError: note("error") };
+  const stream = new Stream(streamRequest({ hub: server.url, match: "a" }), {}, hooks);
+  const done = stream.run();
+  const unanswered = await server.next();
+  stream.pause();
+  await unanswered.ended;
+  stream.resume();
+  open(await server.next());
+  while (stream.state !== "open") await new Promise(setImmediate);
+  stream.close();
+  await done;
+  assert.deepEqual(log.filter((line) => !line.startsWith("state")), []);
 });
 
 test("a tab that joins a shared stream does not cut short what the hub asked to wait", async (t) => {
