@@ -176,8 +176,8 @@ func (h *Holder) serve(ctx context.Context, giver Giver, newcomers <-chan newcom
 		select {
 		case <-ctx.Done():
 			return Outcome{}, context.Cause(ctx)
-		case <-accepted:
-			return Outcome{}, nil
+		case <-accepted: // closed, which the end of ctx leads to as well
+			return Outcome{}, context.Cause(ctx)
 		case n := <-newcomers:
 			outcome, err := h.handOver(ctx, giver, n)
 			h.busy.Store(false)

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -92,8 +93,20 @@ func (w *writer) stop() {
 // check looks for what was acknowledged: each batch is there whole, once and where the answer said.
 func (w *writer) check(t *testing.T, log persistence.Log) {
 	t.Helper()
-	if _, err := log.Append(nil); err != nil {
-		t.Fatal(err)
+	// A connection that broke while it was idle is noticed by the first call that uses it.
+	for late := time.After(within); ; {
+		_, err := log.Append(nil)
+		if err == nil {
+			break
+		}
+		select {
+		case <-late:
+			t.Fatal(err)
+		default:
+		}
+		if !errors.Is(err, persistence.ErrUnavailable) {
+			t.Fatal(err)
+		}
 	}
 	events := readAll(t, log)
 	at := map[string]uint64{}
