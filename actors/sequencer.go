@@ -212,13 +212,14 @@ func (q *sequencer) count(round handled) {
 func (q *sequencer) enrol(s *Subscriber, live bool) {
 	s.member = int32(len(q.members))
 	q.members = append(q.members, s)
-	if s.presence != nil && s.presence.state == arriving {
-		q.announcer.arrived(s)
-	}
 	if live {
 		q.enter(s)
 		_, head := q.log.Bounds()
 		q.out.toSubscriber(s, joined{head})
+	}
+	// After the head was read: the event of its arrival may be stored at once, and comes after the stream has joined.
+	if s.presence != nil && s.presence.state == arriving {
+		q.announcer.arrived(s)
 	}
 	switch {
 	case q.releasing != nil:

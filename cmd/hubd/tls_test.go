@@ -211,7 +211,8 @@ func TestTLSHeadsAreBounded(t *testing.T) {
 	t.Parallel()
 	h := startSecure(t)
 	long := strings.Repeat("x", 40<<10)
-	if a, _ := h.ask(t, h.one, http.MethodGet, "/healthz", "", "X-Long", long); a.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+	// Not much longer than the bound: the hub closes the connection, which must not break what is still being sent.
+	if a, _ := h.ask(t, h.one, http.MethodGet, "/healthz", "", "X-Long", long[:32<<10]); a.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("a long head over HTTP/1.1 is answered %d", a.StatusCode)
 	}
 	h.ask(t, h.two, http.MethodGet, "/healthz", "")
