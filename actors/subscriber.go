@@ -22,33 +22,25 @@ const (
 
 // Subscriber is one stream: a cursor on the log, a connection, and what waits between the two. Its
 // exported methods may be called from any goroutine; the rest belongs to its actor but for what says otherwise.
+//
+// What every delivery needs comes first: of ten thousand streams none is in the processor's cache when its turn comes.
 type Subscriber struct {
 	hub  mailer
 	conn Conn
 	// inbox is the actor's mailbox.
 	inbox *mailbox
 
-	// want and grants are immutable: the matchers that route, and those that allow private events.
-	want, grants *topics.Set
-
-	// identity is whom the token names, nil for nobody; streams of one token share it.
-	identity *Identity
-
-	// presence is what others may know of the subscriber; nil for nothing.
-	presence *presence
-
-	// Owned by the hub actor: the places in its lists.
-	audience      *audience
-	place, member int32
-
 	// queued are the bytes handed over and not yet written: raised by the hub actor and lowered by this one.
 	queued atomic.Int64
 	// held are those of them that have left the mailbox.
 	held int64
 
-	// past is for those who ask what became of an event. When the stream has ended it is the hub actor's; before, all of it is
-	// the actor's own but id, opened and continued, which are immutable.
-	past past
+	// cursor is the position up to which everything was written or is in current.
+	cursor uint64
+	// current is the batch that the socket did not take whole, and offset what it did take of it.
+	current *batch
+	offset  int
+	pending []*batch
 
 	state state
 	// joined says that the hub hands over every event after the cursor, or after past.liveFrom while reading: history must be
@@ -68,13 +60,6 @@ type Subscriber struct {
 	// stalled says that the socket is full.
 	stalled bool
 
-	// cursor is the position up to which everything was written or is in current.
-	cursor uint64
-	// current is the batch that the socket did not take whole, and offset what it did take of it.
-	current *batch
-	offset  int
-	pending []*batch
-
 	// prelude is written before any event: the response's head.
 	prelude []byte
 
@@ -83,6 +68,23 @@ type Subscriber struct {
 	stalledAfter      time.Duration
 	lifetime, expires time.Time
 	deadline          deadline
+
+	// want and grants are immutable: the matchers that route, and those that allow private events.
+	want, grants *topics.Set
+
+	// identity is whom the token names, nil for nobody; streams of one token share it.
+	identity *Identity
+
+	// presence is what others may know of the subscriber; nil for nothing.
+	presence *presence
+
+	// Owned by the hub actor: the places in its lists.
+	audience      *audience
+	place, member int32
+
+	// past is for those who ask what became of an event. When the stream has ended it is the hub actor's; before, all of it is
+	// the actor's own but id, opened and continued, which are immutable.
+	past past
 }
 
 // heartbeat is an SSE comment: the client ignores it, proxies see traffic, and a dead peer shows.

@@ -18,23 +18,23 @@ import (
 type conn struct {
 	*net.TCPConn
 	server *Server
-	// address is the remote IP address, for the limit of connections.
-	address string
+
+	// fd is the socket of a detached connection, and slot its place with the poller.
+	fd   int
+	slot slot
+	// full says that a write filled the socket, so that room is worth a message.
+	full   atomic.Bool
+	closed atomic.Bool
 
 	// refused says that the connection is over a limit: its first request is answered 429.
 	refused  bool
 	detached bool
-	// publisher is set by the first publish.
-	publisher *publisher
-	// fd is the socket of a detached connection, and slot its place with the poller.
-	fd   int
-	slot slot
-
 	// subscriber is told of what the poller sees; set before the poller knows the connection.
 	subscriber watcher
-	// full says that a write filled the socket, so that room is worth a message.
-	full   atomic.Bool
-	closed atomic.Bool
+	// address is the remote IP address, for the limit of connections.
+	address string
+	// publisher is set by the first publish.
+	publisher *publisher
 }
 
 func (c *conn) carrier() *conn { return c }
