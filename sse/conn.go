@@ -1,9 +1,6 @@
 package sse
 
 import (
-	"errors"
-	"net"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -16,11 +13,10 @@ import (
 //
 // After detach one goroutine at a time writes and closes, so the descriptor cannot be another's.
 type conn struct {
-	*net.TCPConn
+	socket
 	server *Server
 
-	// fd is the socket of a detached connection, and slot its place with the poller.
-	fd   int
+	// slot is the place of a detached connection with the poller.
 	slot slot
 	// full says that a write filled the socket, so that room is worth a message.
 	full   atomic.Bool
@@ -83,7 +79,7 @@ func (c *conn) SetDeadline(t time.Time) error {
 	if c.detached {
 		return nil
 	}
-	return c.TCPConn.SetDeadline(t)
+	return c.socket.SetDeadline(t)
 }
 
 func (c *conn) finish() error {
@@ -93,40 +89,5 @@ func (c *conn) finish() error {
 	if !c.refused {
 		c.server.connections.leave(c.address)
 	}
-	return c.closeSocket()
-}
-
-// listener accepts connections and marks those over the limits. They are refused by an answer to their
-// request: one that comes before it may never be read.
-type listener struct {
-	*net.TCPListener
-	server *Server
-	// tls says that connections begin with a handshake.
-	tls bool
-}
-
-// Close implements net.Listener. The server has closed it when it began to refuse connections.
-func (l *listener) Close() error {
-	if err := l.TCPListener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return nil
-}
-
-// Accept implements net.Listener.
-func (l *listener) Accept() (net.Conn, error) {
-	tcp, err := l.AcceptTCP()
-	for errors.Is(err, os.ErrDeadlineExceeded) { // paused
-		<-l.server.intake.opened()
-		tcp, err = l.AcceptTCP()
-	}
-	if err != nil {
-		return nil, err
-	}
-	address := tcp.RemoteAddr().(*net.TCPAddr).IP.String()
-	refused := !l.server.connections.enter(address)
-	if l.tls {
-		return newSecure(tcp, l.server, address, refused), nil
-	}
-	return &conn{TCPConn: tcp, server: l.server, address: address, refused: refused}, nil
+	return c.socket.Close()
 }

@@ -31,6 +31,7 @@ func listenConfig() *net.ListenConfig {
 // prepare sets what accepted connections inherit, or what saves a call for each of them.
 func prepare(fd int) error {
 	return errors.Join(
+		noDelay(fd),
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAliveIdle/time.Second)),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAliveInterval/time.Second)),
@@ -48,19 +49,28 @@ func limitSilence(l *net.TCPListener, timeout time.Duration) error {
 	if timeout <= 0 {
 		return nil
 	}
-	raw, err := l.SyscallConn()
-	if err != nil {
-		return fmt.Errorf("setting the user timeout of connections: %w", err)
-	}
-	var set error
 	milliseconds := int(min(timeout.Milliseconds(), math.MaxInt32))
-	if err := raw.Control(func(fd uintptr) {
-		set = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, milliseconds)
-	}); err != nil {
+	err := adjust(l, func(fd int) error {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, milliseconds)
+	})
+	if err != nil && !errors.Is(err, unix.ENOPROTOOPT) { // a listener made elsewhere may be for multipath TCP
 		return fmt.Errorf("setting the user timeout of connections: %w", err)
-	}
-	if set != nil && !errors.Is(set, unix.ENOPROTOOPT) { // a listener made elsewhere may be for multipath TCP
-		return fmt.Errorf("setting the user timeout of connections: %w", os.NewSyscallError("setsockopt", set))
 	}
 	return nil
+}
+
+// noDelay has connections send at once, whatever is still unacknowledged.
+func noDelay(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) }
+
+// adjust sets an option of a listening socket, wherever it was made.
+func adjust(l *net.TCPListener, set func(fd int) error) error {
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	if err := raw.Control(func(fd uintptr) { failed = set(int(fd)) }); err != nil {
+		return err
+	}
+	return os.NewSyscallError("setsockopt", failed)
 }

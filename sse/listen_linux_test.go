@@ -27,15 +27,16 @@ func TestConnectionsInheritKeepAlive(t *testing.T) {
 	if _, err := far.Write([]byte("G")); err != nil { // a connection is accepted when its client has spoken
 		t.Fatal(err)
 	}
-	near, err := l.AcceptTCP()
+	a, err := newAcceptor(l)
 	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.close() }()
+	near := new(socket)
+	if _, err := a.accept(near); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = near.Close() }()
-	raw, err := near.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, o := range map[string]struct{ level, option, want int }{
 		"SO_KEEPALIVE":     {unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
 		"TCP_KEEPIDLE":     {unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
@@ -44,12 +45,8 @@ func TestConnectionsInheritKeepAlive(t *testing.T) {
 		"TCP_USER_TIMEOUT": {unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 20_000},
 		"TCP_NODELAY":      {unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
 	} {
-		if err := raw.Control(func(fd uintptr) {
-			if got, err := unix.GetsockoptInt(int(fd), o.level, o.option); err != nil || got != o.want {
-				t.Errorf("%s is %d (%v), want %d", name, got, err, o.want)
-			}
-		}); err != nil {
-			t.Fatal(err)
+		if got, err := unix.GetsockoptInt(near.fd, o.level, o.option); err != nil || got != o.want {
+			t.Errorf("%s is %d (%v), want %d", name, got, err, o.want)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package sse
 
 import (
 	"fmt"
-	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -38,26 +37,7 @@ func (s *Server) Adopt(fd int) (actors.Conn, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, fmt.Errorf("going on with a stream: %w", err)
 	}
-	c := &conn{server: s, address: address(peer), detached: true, fd: fd}
+	c := &conn{socket: socket{fd: fd}, server: s, address: addrPort(peer).Addr().String(), detached: true}
 	s.connections.admit(c.address)
 	return (*stream)(c), nil
-}
-
-// address is the IP address of a peer, as net writes it.
-func address(peer unix.Sockaddr) string {
-	switch p := peer.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrFrom4(p.Addr).String()
-	case *unix.SockaddrInet6:
-		return netip.AddrFrom16(p.Addr).Unmap().String()
-	}
-	return "" // not a network address; it counts in the total
-}
-
-// closeSocket closes the connection by whichever way it came.
-func (c *conn) closeSocket() error {
-	if c.TCPConn == nil {
-		return os.NewSyscallError("close", unix.Close(c.fd))
-	}
-	return c.TCPConn.Close()
 }

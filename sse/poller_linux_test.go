@@ -34,7 +34,12 @@ func dial(t *testing.T, s *Server) (*stream, *seen, *net.TCPConn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = far.Close() })
-	near, err := (&listener{TCPListener: l.(*net.TCPListener), server: s}).Accept()
+	a, err := newAcceptor(l.(*net.TCPListener))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.close() }()
+	near, err := (&listener{acceptor: a, server: s}).Accept()
 	if err != nil {
 		t.Fatal(err)
 	}

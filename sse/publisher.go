@@ -32,7 +32,7 @@ func overdue(set, wanted time.Time) bool {
 // begins, and one that finds the rest of its request in the buffer never does.
 func (c *conn) SetReadDeadline(t time.Time) error {
 	if c.publisher == nil {
-		return c.TCPConn.SetReadDeadline(t)
+		return c.socket.SetReadDeadline(t)
 	}
 	c.publisher.readBy = t
 	return nil
@@ -41,12 +41,12 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
 	if b := c.publisher; b != nil && overdue(b.reading, b.readBy) {
-		if err := c.TCPConn.SetReadDeadline(b.readBy); err != nil {
+		if err := c.socket.SetReadDeadline(b.readBy); err != nil {
 			return 0, err
 		}
 		b.reading = b.readBy
 	}
-	return c.TCPConn.Read(p)
+	return c.socket.Read(p)
 }
 
 // SetWriteDeadline implements net.Conn. It does nothing on a detached connection, like SetDeadline.
@@ -58,5 +58,5 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 	case b != nil:
 		b.writing = t
 	}
-	return c.TCPConn.SetWriteDeadline(t)
+	return c.socket.SetWriteDeadline(t)
 }

@@ -24,12 +24,16 @@ func connected(t *testing.T) (*conn, net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accepted, err := l.Accept()
+	a, err := newAcceptor(l.(*net.TCPListener))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = errors.Join(client.Close(), accepted.Close()) })
-	return &conn{TCPConn: accepted.(*net.TCPConn), publisher: new(publisher)}, client
+	c := &conn{publisher: new(publisher)}
+	if _, err := a.accept(&c.socket); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = errors.Join(client.Close(), c.socket.Close(), a.close()) })
+	return c, client
 }
 
 // read has the connection read a byte that its client wrote, within the deadline.

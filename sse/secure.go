@@ -30,9 +30,9 @@ type seal struct {
 	out []byte
 }
 
-// newSecure makes a connection on which no handshake was made yet.
-func newSecure(tcp *net.TCPConn, s *Server, address string, refused bool) *secure {
-	c := &secure{c: conn{TCPConn: tcp, server: s, address: address, refused: refused}}
+// newSecure makes a connection that is still to be accepted.
+func newSecure(s *Server) *secure {
+	c := &secure{c: conn{server: s}}
 	c.tls = tls.Server((*wire)(c), s.o.TLS)
 	return c
 }
@@ -85,13 +85,13 @@ func (w *wire) LocalAddr() net.Addr  { return w.c.LocalAddr() }
 func (w *wire) RemoteAddr() net.Addr { return w.c.RemoteAddr() }
 
 // SetDeadline sets that of the socket, whoever has the connection: the server of HTTP/2 has one that fasthttp has left.
-func (w *wire) SetDeadline(t time.Time) error     { return w.c.TCPConn.SetDeadline(t) }
-func (w *wire) SetReadDeadline(t time.Time) error { return w.c.TCPConn.SetReadDeadline(t) }
+func (w *wire) SetDeadline(t time.Time) error     { return w.c.socket.SetDeadline(t) }
+func (w *wire) SetReadDeadline(t time.Time) error { return w.c.socket.SetReadDeadline(t) }
 
 // SetWriteDeadline does nothing for a stream, whose writes never wait.
 func (w *wire) SetWriteDeadline(t time.Time) error {
 	if w.seal.detached {
 		return nil
 	}
-	return w.c.TCPConn.SetWriteDeadline(t)
+	return w.c.socket.SetWriteDeadline(t)
 }

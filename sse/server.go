@@ -161,13 +161,13 @@ type Server struct {
 	records, chunks   sync.Pool
 	handshakeFailures atomic.Uint64
 
-	stopping atomic.Bool
-	intake   intake
+	listeners []*listener
+	stopping  atomic.Bool
+	intake    intake
 
 	// mu guards those below.
 	mu      sync.Mutex
-	serving int        // listeners
-	served  chan error // a result for each of them
+	served  chan error // a result for each listener
 	stopped bool
 }
 
@@ -227,6 +227,15 @@ func New(o Options) (*Server, error) {
 	if o.TLSListener != nil {
 		s.prepareTLS()
 	}
+	for _, l := range o.listeners() {
+		a, err := newAcceptor(l)
+		if err != nil {
+			s.Refuse()
+			s.poller.stop()
+			return nil, err
+		}
+		s.listeners = append(s.listeners, &listener{acceptor: a, server: s, tls: l == o.TLSListener})
+	}
 	return s, nil
 }
 
@@ -261,10 +270,9 @@ func (s *Server) Start() error {
 	if err := s.poller.start(); err != nil {
 		return err
 	}
-	listeners := s.o.listeners()
-	s.serving, s.served = len(listeners), make(chan error, len(listeners))
-	for _, l := range listeners {
-		go func() { s.served <- s.http.Serve(&listener{TCPListener: l, server: s, tls: l == s.o.TLSListener}) }()
+	s.served = make(chan error, len(s.listeners))
+	for _, l := range s.listeners {
+		go func() { s.served <- s.http.Serve(l) }()
 	}
 	if s.http2 != nil {
 		s.http2.start()
@@ -284,7 +292,7 @@ func (s *Server) Connections() int { return s.connections.count() }
 // EventSource for good: a connection that fails is one that it tries again.
 func (s *Server) Refuse() {
 	s.stopping.Store(true)
-	for _, l := range s.o.listeners() {
+	for _, l := range s.listeners {
 		_ = l.Close()
 	}
 	s.intake.open()
@@ -297,8 +305,8 @@ func (s *Server) Refuse() {
 // another process that shares the socket. Requests on connections that are open are served.
 func (s *Server) Pause() error {
 	s.intake.close()
-	for _, l := range s.o.listeners() {
-		if err := l.SetDeadline(time.Unix(1, 0)); err != nil {
+	for _, l := range s.listeners {
+		if err := l.setDeadline(time.Unix(1, 0)); err != nil {
 			return fmt.Errorf("pausing the listener: %w", err)
 		}
 	}
@@ -307,8 +315,8 @@ func (s *Server) Pause() error {
 
 // Resume accepts connections again after Pause.
 func (s *Server) Resume() error {
-	for _, l := range s.o.listeners() {
-		if err := l.SetDeadline(time.Time{}); err != nil {
+	for _, l := range s.listeners {
+		if err := l.setDeadline(time.Time{}); err != nil {
 			return fmt.Errorf("resuming the listener: %w", err)
 		}
 	}
@@ -335,7 +343,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	var err error
 	if s.served != nil {
 		err = s.http.ShutdownWithContext(ctx)
-		for range s.serving {
+		for range s.listeners {
 			if served := <-s.served; err == nil {
 				err = served
 			}

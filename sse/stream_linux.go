@@ -2,9 +2,7 @@ package sse
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -16,13 +14,6 @@ type stream conn
 
 // detach takes the connection from fasthttp.
 func (c *conn) detach() (*stream, error) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return nil, fmt.Errorf("taking the socket of a stream: %w", err)
-	}
-	if err := raw.Control(func(fd uintptr) { c.fd = int(fd) }); err != nil {
-		return nil, fmt.Errorf("taking the socket of a stream: %w", err)
-	}
 	c.detached = true
 	return (*stream)(c), nil
 }
@@ -60,17 +51,6 @@ func (s *stream) Write(p []byte) (n int, err error) {
 		s.full.Store(false)
 	}
 	return n, nil
-}
-
-// send is send(2), which package unix has without the count. Against write(2) it saves the look at the file behind the
-// socket, a twentieth of the time. It never waits, so Go's scheduler is not told of it: as much again.
-func send(fd int, p []byte) (n int, err error) {
-	r, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
-		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(r), nil
 }
 
 // Close implements actors.Conn.

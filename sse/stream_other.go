@@ -43,8 +43,6 @@ func (c *conn) detach() (*stream, error) {
 	return &stream{conn: c, carried: c.TCPConn, chunks: make(chan []byte, 1), quit: make(chan struct{})}, nil
 }
 
-func (c *conn) closeSocket() error { return c.TCPConn.Close() }
-
 // Release is not available here.
 func (s *Server) Release(actors.Conn) (fd int, err error) {
 	return 0, fmt.Errorf("taking a stream's socket: %w", errors.ErrUnsupported)
