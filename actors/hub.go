@@ -161,6 +161,7 @@ func New(o Options) (*Hub, error) {
 		actor.WithGuardian(stopOnFault()),
 	)
 	h.replayer = newReplayer(o.Log, o.PageBytes, h.sendPage)
+	h.replayer.logger = o.Logger
 	h.gate = newGate(o.MaxLag, o.PublishWait, h.lag)
 	h.departed = newDeparted(o.EndedStreams)
 	h.announcer = newAnnouncer(o.Store, o.Directory, o.HubPath, o.Logger)

@@ -1,7 +1,9 @@
 package actors
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -17,8 +19,12 @@ const scanPages = 16
 // a page is one entry per subscriber, served first come, first served; a page that needs a store which cannot be
 // reached comes when it can be.
 type replayer struct {
-	log       persistence.Log
+	log persistence.Log
+	// shared is the log if it is one that several hubs have open, whose pages must have no gap; nil otherwise.
+	shared    persistence.Shared
 	pageBytes int
+	// logger is told of holes in the history.
+	logger *slog.Logger
 	// reply sends the page and returns when the subscriber has run.
 	reply func(s *Subscriber, p *page, t *turnstile)
 
@@ -43,7 +49,8 @@ type readRequest struct {
 }
 
 func newReplayer(log persistence.Log, pageBytes int, reply func(*Subscriber, *page, *turnstile)) *replayer {
-	r := &replayer{log: log, pageBytes: pageBytes, reply: reply}
+	r := &replayer{log: log, pageBytes: pageBytes, reply: reply, logger: slog.New(slog.DiscardHandler)}
+	r.shared, _ = log.(persistence.Shared)
 	r.wake = sync.NewCond(&r.mu)
 	return r
 }
@@ -125,7 +132,7 @@ func (r *replayer) retry(now time.Time) {
 func (r *replayer) read(q *readRequest) *page {
 	p := &page{upto: q.after}
 	for range scanPages {
-		events, err := r.log.Read(p.upto, r.pageBytes)
+		events, err := r.readPage(p.upto)
 		if errors.Is(err, persistence.ErrUnavailable) && p.upto > q.after {
 			return p // the way to here was none of the store's
 		}
@@ -153,6 +160,19 @@ func (r *replayer) read(q *readRequest) *page {
 		}
 	}
 	return p
+}
+
+// readPage reads a page that goes on after the position. One with a hole is an error that passes, as of a store that is
+// away: a stream that went on with it would never get what is missing, and would not know.
+func (r *replayer) readPage(after uint64) ([]*mercure.Event, error) {
+	events, err := r.log.Read(after, r.pageBytes)
+	if err != nil || r.shared == nil {
+		return events, err
+	}
+	if err = persistence.CheckShared(context.Background(), r.shared, events, after); errors.Is(err, persistence.ErrHole) {
+		r.logger.Error("the history has a hole, reading it again later", slog.Any("error", err))
+	}
+	return events, err
 }
 
 // filter keeps the events that the subscriber wants and may read. The page belongs to the caller.

@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,9 @@ type Feed struct {
 	ring   *Ring
 	extent atomic.Pointer[Extent]
 	closed atomic.Bool
+
+	// follower keeps the feed of a Shared log up; nil in other logs.
+	follower atomic.Pointer[Follower]
 
 	// mu guards changes of tails, which are replaced and never modified; it is held while a slice of
 	// pointers is copied.
@@ -110,6 +114,16 @@ func (f *Feed) Tail(after uint64, notify func(), read func(after uint64, maxByte
 	tails := append(slices.Clone(*f.tails.Load()), t)
 	f.tails.Store(&tails)
 	return t, nil
+}
+
+// check reports a page of the store that readers may not go on with. A log of its own is left alone: it passes over
+// records that it cannot read, and tells of each.
+func (f *Feed) check(ctx context.Context, page []*mercure.Event, after uint64) error {
+	follower := f.follower.Load()
+	if follower == nil {
+		return nil
+	}
+	return checkFollowed(ctx, f.Bounds, follower.Refresh, page, after)
 }
 
 func (f *Feed) remove(t *tail) {

@@ -76,6 +76,7 @@ func NewFollower(o FollowerOptions) *Follower {
 		o.MaxWait = 2 * time.Second
 	}
 	f := &Follower{o: o}
+	o.Feed.follower.Store(f)
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	return f
 }
@@ -130,7 +131,7 @@ func (f *Follower) step() error {
 // catchUp publishes a page of what the engine holds after the position, up to position upto if that is not 0, and
 // returns the feed's head and the position up to which the engine has removed events.
 func (f *Follower) catchUp(ctx context.Context, after, upto uint64) (head, gone uint64, err error) {
-	events, x, err := f.o.Source.Fetch(ctx, after, upto, fetchBytes)
+	events, x, err := f.fetch(ctx, after, upto)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -144,6 +145,15 @@ func (f *Follower) catchUp(ctx context.Context, after, upto uint64) (head, gone 
 		return after, 0, nil
 	}
 	return f.publish(events, x), x.Before, nil
+}
+
+// fetch fetches a page after the position that has no hole.
+func (f *Follower) fetch(ctx context.Context, after, upto uint64) ([]*mercure.Event, Extent, error) {
+	events, x, err := f.o.Source.Fetch(ctx, after, upto, fetchBytes)
+	if err == nil {
+		err = CheckPage(events, after, x.Before)
+	}
+	return events, x, err
 }
 
 // Appended publishes a placed batch that the engine committed for this node, and returns when readers can see it. What

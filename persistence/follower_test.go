@@ -23,6 +23,7 @@ type fakeEngine struct {
 	awaits  int
 	filled  []uint64
 	known   uint64 // what before was at the last await
+	hidden  uint64 // position that no page has
 	changed chan struct{}
 }
 
@@ -106,7 +107,9 @@ func (e *fakeEngine) Fetch(_ context.Context, after, upto uint64, _ int) ([]*mer
 	}
 	var page []*mercure.Event
 	for position := max(after, e.before) + 1; position <= min(upto, e.head()) && len(page) < 3; position++ {
-		page = append(page, e.events[position-e.before-1])
+		if position != e.hidden {
+			page = append(page, e.events[position-e.before-1])
+		}
 	}
 	return page, e.extent(), nil
 }

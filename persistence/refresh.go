@@ -60,7 +60,7 @@ func (f *Follower) Refresh(ctx context.Context) error {
 			if target > 0 && head >= target {
 				return nil
 			}
-			events, x, err := f.o.Source.Fetch(ctx, head, 0, fetchBytes)
+			events, x, err := f.fetch(ctx, head, 0)
 			if err != nil {
 				return fmt.Errorf("looking for newer events: %w", err)
 			}

@@ -7,6 +7,10 @@ import "context"
 //
 // While the engine cannot be reached, calls that need it return errors that wrap ErrUnavailable, within a bounded
 // time; the log goes on by itself when the engine is back. What is in memory is served meanwhile.
+//
+// A page of such a log has no gap: where an event was lost or cannot be read, one without topics stands in for it. It
+// begins with the event after the position asked for, or with the oldest that is left. Another node's retention shows in
+// a page perhaps before it shows in Bounds; CheckShared tells that from a hole, with which nobody is to go on.
 type Shared interface {
 	Log
 

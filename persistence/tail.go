@@ -1,6 +1,10 @@
 package persistence
 
-import "hubd/mercure"
+import (
+	"context"
+
+	"hubd/mercure"
+)
 
 // tail is a place in a feed. It is used by one goroutine at a time, apart from notify, which the
 // appender calls.
@@ -29,6 +33,9 @@ func (t *tail) Next(buf []*mercure.Event, maxBytes int) ([]*mercure.Event, error
 			continue
 		}
 		page, err := t.read(t.place, maxBytes)
+		if err == nil {
+			err = t.feed.check(context.Background(), page, t.place)
+		}
 		if err != nil {
 			return buf, err
 		}

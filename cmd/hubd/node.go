@@ -14,8 +14,9 @@ import (
 type hubNode struct {
 	name string
 	log  *slog.Logger
-	// outages counts how often the engine stopped to answer, lost the events that it lost.
-	outages, lost atomic.Uint64
+	// outages counts how often the engine stopped to answer, lost the events that it lost, cuts the pages that came from
+	// it without a part.
+	outages, lost, cuts atomic.Uint64
 	// away is why the store cannot be opened yet; nil if it can or was.
 	away atomic.Pointer[error]
 }
@@ -54,6 +55,12 @@ func (n *hubNode) lose(after, upto uint64) {
 	n.log.Error("the store has lost updates that were acknowledged; their places stay empty", slog.Uint64("after", after), slog.Uint64("upto", upto))
 }
 
+// cut is told of a page of the store that arrived without a part of it.
+func (n *hubNode) cut() {
+	n.cuts.Add(1)
+	n.log.Warn("a page of the store arrived without a part of it, which is asked for again")
+}
+
 // unopened notes why the store cannot be opened, nil if it was, and reports whether that is news.
 func (n *hubNode) unopened(err error) bool {
 	if err == nil {
@@ -86,6 +93,9 @@ func (m *metrics) watchNode(d *daemon) {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "hubd_engine_lost_events_total", Help: "Acknowledged updates that the server that keeps the store has lost.",
 		}, func() float64 { return float64(d.node.lost.Load()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "hubd_engine_cut_pages_total", Help: "Pages of the store that arrived without a part of them, which was asked for again.",
+		}, func() float64 { return float64(d.node.cuts.Load()) }),
 	)
 	if d.cfg.Store.Engine() == "" {
 		return

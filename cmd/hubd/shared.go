@@ -31,6 +31,7 @@ type sharedOptions struct {
 	now       func() time.Time
 	contacted persistence.Contacted
 	lost      func(after, upto uint64)
+	cut       func()
 	damaged   func(position uint64, err error)
 }
 
@@ -48,7 +49,7 @@ func (d *daemon) awaitShared(ctx context.Context) (store persistence.Log, err er
 	err = d.awaitEngine(ctx, "opening", func() error {
 		shared, err := d.open(ctx, &sharedOptions{
 			store: d.cfg.Store, retention: d.retention(), ring: persistence.RingOptions{Bytes: int64(d.cfg.RingBytes)},
-			contacted: d.node.contacted, lost: d.node.lose, damaged: d.damage.record,
+			contacted: d.node.contacted, lost: d.node.lose, cut: d.node.cut, damaged: d.damage.record,
 		})
 		if err != nil {
 			return err
@@ -102,7 +103,7 @@ func openShared(ctx context.Context, o *sharedOptions) (sharedStore, error) {
 		}))
 	case config.StoreNATS:
 		return opened(jetstream.Open(ctx, jetstream.Options{
-			URL: o.store.URL(), Retention: o.retention, Ring: o.ring, Now: o.now, Contacted: o.contacted, Lost: o.lost,
+			URL: o.store.URL(), Retention: o.retention, Ring: o.ring, Now: o.now, Contacted: o.contacted, Lost: o.lost, PageCut: o.cut,
 		}))
 	}
 	return nil, fmt.Errorf("%s is on no engine", o.store)

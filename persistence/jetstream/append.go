@@ -206,7 +206,8 @@ func (l *Log) overtaken(ctx context.Context, s state, refused *apiError) (state,
 		switch _, head := l.feed.Bounds(); {
 		case found.head < head:
 			l.nudge() // so that the follower passes over what was lost
-		case found.sequence > s.sequence && found.sequence >= newest:
+		case found.sequence != s.sequence && found.sequence >= newest:
+			// With a lower sequence another node has filled up what was lost, in fewer messages.
 			l.learn(found)
 			return l.known(), nil
 		}

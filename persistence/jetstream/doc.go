@@ -25,7 +25,12 @@
 // Failover: with three replicas one may be lost at any time. Appends fail or wait while a leader is chosen, mostly a few
 // seconds; nothing acknowledged is lost, doubled or reordered. Where servers come back with less than they acknowledged,
 // nodes that are still up make events without topics take the lost positions, so that no cursor points to another
-// event than it did; after a backup was restored with all nodes down, positions are given again.
+// event than it did; after a backup was restored with all nodes down, positions are given again. A message that cannot
+// be read, or that somebody removed, is passed over in the same way when a node comes to it.
+//
+// Completeness: what a reader is given follows on what it had, unless the engine itself says that the history begins
+// later. Servers do not repeat what they sent to a connection that broke, so a page may come without its beginning; it
+// is told from the sequences that the server puts into it, and from the positions.
 //
 // Retention: exact, as in all back ends. Messages that it took out of the history leave the stream a little later, when
 // the events in them are many (256, and a sixteenth of those retained); nobody is given them meanwhile.
@@ -42,5 +47,6 @@
 // replica, where a server stages each atomic batch in files, such batches take some ten milliseconds. An id that a
 // publisher chose is a subject to the servers, which keep an index of all subjects retained in memory. Leases of boards
 // are by the clock of whichever server leads. A stream that is purged by hand forgets its history; positions go on
-// far beyond those that were in use.
+// far beyond those that were in use. Where only its older messages are removed, by hand or by limits of the stream's
+// own, their positions count as lost.
 package jetstream

@@ -33,10 +33,11 @@ const (
 type engine struct {
 	nc     *nats.Conn
 	prefix string // of the API's subjects
+	cut    func() // is told of each page that arrived without a part of it; nil where nobody counts them
 }
 
-func newEngine(nc *nats.Conn, domain string) *engine {
-	e := &engine{nc: nc, prefix: "$JS.API."}
+func newEngine(nc *nats.Conn, domain string, cut func()) *engine {
+	e := &engine{nc: nc, prefix: "$JS.API.", cut: cut}
 	if domain != "" {
 		e.prefix = "$JS." + domain + ".API."
 	}
@@ -54,6 +55,7 @@ type info struct {
 		Metadata    map[string]string `json:"metadata"`
 	} `json:"config"`
 	State struct {
+		Messages uint64 `json:"messages"`
 		FirstSeq uint64 `json:"first_seq"`
 		LastSeq  uint64 `json:"last_seq"`
 	} `json:"state"`
@@ -148,51 +150,6 @@ func (e *engine) purge(ctx context.Context, stream string, before uint64, subjec
 		Sequence uint64 `json:"seq,omitempty"`
 		Subject  string `json:"filter,omitempty"`
 	}{before, subject}, &answer)
-}
-
-// page asks any server that has the stream for the messages from the sequence on. The server stops after count of
-// them, or where their bytes reach maxBytes. There are none where it has none, which may be behind the leader.
-func (e *engine) page(ctx context.Context, stream string, from uint64, count, maxBytes int) ([]stored, error) {
-	body, err := json.Marshal(struct {
-		Sequence uint64 `json:"seq"`
-		Batch    int    `json:"batch"`
-		MaxBytes int    `json:"max_bytes"`
-	}{from, count, maxBytes})
-	if err != nil {
-		return nil, err
-	}
-	inbox := e.nc.NewInbox()
-	sub, err := e.nc.SubscribeSync(inbox)
-	if err != nil {
-		return nil, err
-	}
-	defer sub.Unsubscribe() //nolint:errcheck // a connection that is gone has no subscriptions
-	if err := e.nc.PublishRequest(e.prefix+"DIRECT.GET."+stream, inbox, body); err != nil {
-		return nil, err
-	}
-	page := make([]stored, 0, min(count, 256))
-	for {
-		m, err := sub.NextMsgWithContext(ctx)
-		if err != nil {
-			return nil, err
-		}
-		switch status := m.Header.Get(headerStatus); status {
-		case "":
-		case statusDone, statusNotFound:
-			return page, nil
-		default:
-			return nil, &apiError{Code: codeUnavailable, Description: "direct get: status " + status}
-		}
-		sequence, err := strconv.ParseUint(m.Header.Get(headerSequence), 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("direct get: %w", err)
-		}
-		at, err := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
-		if err != nil {
-			return nil, fmt.Errorf("direct get: %w", err)
-		}
-		page = append(page, stored{Sequence: sequence, Subject: m.Header.Get("Nats-Subject"), Data: m.Data, Time: at})
-	}
 }
 
 // publish stores the messages, all or none, if the stream's newest sequence is the one expected, and returns that of the

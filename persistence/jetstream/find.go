@@ -67,7 +67,7 @@ func (l *Log) isMade(ctx context.Context, position uint64) (bool, error) {
 	if e := l.feed.At(position); e != nil {
 		return !e.OwnID, nil
 	}
-	events, _, err := l.read(ctx, position, position, 1)
+	events, _, err := l.unbroken(ctx, position, position, 1)
 	if err != nil || len(events) == 0 || events[0].Position != position {
 		return false, err
 	}

@@ -18,15 +18,21 @@ type anchor struct{ sequence, position uint64 }
 // anchors are in the order of their sequences, which is also that of their positions.
 type anchors []anchor
 
-// add takes note of an anchor.
+// add takes note of an anchor. One that cannot be true together with those known takes their place: the engine lost
+// messages, and others have got their sequences.
 func (a *anchors) add(n anchor) {
 	all := *a
 	i := len(all)
 	if i > 0 && n.sequence <= all[i-1].sequence {
-		var known bool
-		if i, known = slices.BinarySearchFunc(all, n.sequence, bySequence); known {
-			return
-		}
+		i, _ = slices.BinarySearchFunc(all, n.sequence, bySequence)
+	}
+	same := i < len(all) && all[i].sequence == n.sequence
+	switch {
+	case i > 0 && all[i-1].position >= n.position, same && all[i].position != n.position, !same && i < len(all) && all[i].position <= n.position:
+		*a = anchors{n}
+		return
+	case same:
+		return
 	}
 	if all = slices.Insert(all, i, n); len(all) > anchorsMost {
 		for i := range all[:len(all)/2] {
@@ -80,6 +86,13 @@ func (l *Log) anchor(sequence, position uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.anchors.add(anchor{sequence, position})
+}
+
+// unanchor forgets where messages lie.
+func (l *Log) unanchor() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.anchors = nil
 }
 
 // locate returns a sequence from which on the event at the position is to be looked for: not far from it, unless it is

@@ -45,11 +45,12 @@ type Log struct {
 	calls    sync.WaitGroup
 	closing  sync.Once
 
-	// mu guards newest, which is what the log is after the newest message known, and anchors. It is never held across
-	// I/O.
+	// mu guards newest, which is what the log is after the newest message known, anchors, and passed, which are the
+	// positions reported as lost because nothing can be read of them. It is never held across I/O.
 	mu      sync.Mutex
 	newest  state
 	anchors anchors
+	passed  spans
 
 	boards boards
 	appender
@@ -101,7 +102,7 @@ func (l *Log) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.engine = newEngine(nc, l.target.domain)
+	l.engine = newEngine(nc, l.target.domain, l.o.PageCut)
 	l.publish = l.engine.publish
 	if err := l.setUp(ctx); err != nil {
 		return err

@@ -43,8 +43,11 @@ type Options struct {
 	Now func() time.Time
 	// Contacted is told when the engine stops to answer and when it answers again; it may be nil.
 	Contacted persistence.Contacted
-	// Lost is told that the engine lost the events after one position up to another; it may be nil.
+	// Lost is told that the engine lost the events after one position up to another, or holds them so that they cannot
+	// be read; it may be nil. It must not block.
 	Lost func(after, upto uint64)
+	// PageCut is told that a page of messages arrived without a part of it, which is asked for again; it may be nil.
+	PageCut func()
 
 	// dialer lets tests get hold of the connections; nil is that of the client.
 	dialer nats.CustomDialer

@@ -93,9 +93,15 @@ func TestOpenForeignStream(t *testing.T) {
 
 func TestCaveats(t *testing.T) {
 	t.Parallel()
-	said := strings.Join(openLog(t, newPlaceAt(sharedURL(t), time.Minute)).Caveats(), "\n")
-	if !strings.Contains(said, "one replica") || !strings.Contains(said, "sync_interval") {
+	log := openLog(t, newPlaceAt(sharedURL(t), time.Minute))
+	said := strings.Join(log.Caveats(), "\n")
+	if !strings.Contains(said, "one replica") || !strings.Contains(said, "sync_interval") || strings.Contains(said, "persist mode") {
 		t.Errorf("caveats of a stream with one replica: %q", said)
+	}
+	var unwritten info
+	unwritten.Config.PersistMode = "async"
+	if said := strings.Join(log.weigh(unwritten), "\n"); !strings.Contains(said, "persist mode") {
+		t.Errorf("caveats of a stream that is written later: %q", said)
 	}
 	said = strings.Join(openLog(t, newPlaceAt(sharedURL(t)+"&storage=memory", time.Minute)).Caveats(), "\n")
 	if !strings.Contains(said, "in memory") {

@@ -3,8 +3,6 @@ package jetstream
 import (
 	"context"
 	"errors"
-	"slices"
-	"time"
 
 	"hubd/mercure"
 	"hubd/persistence"
@@ -23,7 +21,7 @@ func (l *Log) page(after uint64, maxBytes int) ([]*mercure.Event, error) {
 		if from > head {
 			return nil, nil
 		}
-		events, _, err := l.read(ctx, from, head, maxBytes)
+		events, _, err := l.unbroken(ctx, from, head, maxBytes)
 		if err != nil {
 			return nil, l.failed("read", err)
 		}
@@ -40,20 +38,17 @@ func (l *Log) page(after uint64, maxBytes int) ([]*mercure.Event, error) {
 // fetchCount is how many messages are asked for at once; their bytes are bounded too.
 const fetchCount = 4096
 
-// gathering is a page of events in the making.
+// gathering is an unbroken run of events in the making.
 type gathering struct {
-	from, upto uint64
-	left       int // bytes that the page has room for
-	next       uint64
-	records    []persistence.Record
-	blanks     []uint64 // positions of which nothing can be read
-	at         time.Time
-	state      state // after the last message
+	upto    uint64
+	left    int    // bytes that the run has room for
+	next    uint64 // position from which on events are looked for; once there are some, the one that must come next
+	first   uint64 // position of the first event found, which may be beyond upto; 0 while there is none
+	records []persistence.Record
+	state   state // after the last message looked at
 }
 
-func (g *gathering) count() int { return len(g.records) + len(g.blanks) }
-
-// add takes the events of a message. It returns false when the page is full.
+// add takes the events of a message. It returns false when the run ends: it is full, or the next position is missing.
 func (g *gathering) add(m message) bool {
 	g.state = m.state
 	for i := range m.records {
@@ -61,33 +56,40 @@ func (g *gathering) add(m message) bool {
 		if r.Position < g.next {
 			continue
 		}
-		if r.Position > g.upto {
+		if g.first == 0 {
+			g.first, g.next = r.Position, r.Position
+		}
+		if r.Position > g.upto || r.Position > g.next {
 			return false
 		}
-		for ; g.count() > 0 && g.next < r.Position; g.next++ {
-			g.blanks = append(g.blanks, g.next)
-		}
-		if g.left -= len(r.Frame()); g.left < 0 && g.count() > 0 {
+		if g.left -= len(r.Frame()); g.left < 0 && len(g.records) > 0 {
 			return false
 		}
-		g.records, g.next, g.at = append(g.records, *r), r.Position+1, r.Time
+		g.records, g.next = append(g.records, *r), r.Position+1
 	}
 	return true
 }
 
-// read returns events from the position on, or from the oldest that there is, up to another: at least one if there is
-// one, and no more than fit into maxBytes of frames. Positions whose message somebody removed, or that cannot be read,
-// get events without topics. The state is that after the message of the last event.
-func (l *Log) read(ctx context.Context, from, upto uint64, maxBytes int) ([]*mercure.Event, state, error) {
+// run is events that follow one another, as they were read.
+type run struct {
+	events []*mercure.Event
+	first  uint64 // as in gathering
+	state  state  // after the last message looked at
+}
+
+// read returns events from the position on, or from the next one that it finds, up to another: at least one if it finds
+// one, and no more than fit into maxBytes of frames. Where a position is missing between events, or cannot be read, the
+// run ends. With leader, the leader of the stream is asked and none that may be behind it or damaged.
+func (l *Log) read(ctx context.Context, from, upto uint64, maxBytes int, leader bool) (run, error) {
 	sequence, err := l.locate(ctx, from)
 	if err != nil {
-		return nil, state{}, err
+		return run{}, err
 	}
-	g := gathering{from: from, upto: upto, next: from, left: maxBytes}
+	g := gathering{upto: upto, next: from, left: maxBytes}
 	for more := true; more && g.next <= upto; {
-		page, err := l.pageOf(ctx, sequence, fetchCount, 2*max(g.left, 0)+4096)
+		page, err := l.pageFrom(ctx, sequence, fetchCount, 2*max(g.left, 0)+4096, leader)
 		if err != nil {
-			return nil, state{}, err
+			return run{}, err
 		}
 		if len(page) == 0 {
 			break
@@ -96,33 +98,28 @@ func (l *Log) read(ctx context.Context, from, upto uint64, maxBytes int) ([]*mer
 			sequence = m.Sequence + 1
 			decoded, corrupt := decode(m.Sequence, m.Data)
 			if corrupt != nil {
-				continue
+				continue // its positions are missing
 			}
 			l.anchor(m.Sequence, decoded.first())
 			if more = g.add(decoded); !more {
 				break
 			}
 		}
-		if g.left <= 0 || sequence > l.known().sequence {
+		if g.left <= 0 || leader && len(g.records) > 0 || sequence > l.known().sequence {
 			break // there are most likely no more; whoever wants to know asks again
 		}
 	}
-	events := persistence.RestoreRecords(g.records, l.cipher)
-	for _, position := range g.blanks {
-		events = append(events, l.blank(position, g.at))
-	}
-	if len(g.blanks) > 0 {
-		slices.SortFunc(events, func(a, b *mercure.Event) int { return int(a.Position) - int(b.Position) })
-	}
-	return events, g.state, nil
+	return run{persistence.RestoreRecords(g.records, l.cipher), g.first, g.state}, nil
 }
 
-// pageOf returns messages from the sequence on: at least one if there is one. Where a server that may be behind has none
-// the leader is asked.
-func (l *Log) pageOf(ctx context.Context, sequence uint64, count, maxBytes int) ([]stored, error) {
-	page, err := l.engine.page(ctx, l.target.stream, sequence, count, maxBytes)
-	if err != nil || len(page) > 0 {
-		return page, err
+// pageFrom returns messages from the sequence on: at least one if there is one. Where a server that may be behind has
+// none the leader is asked; with leader, no other is, and it gives one.
+func (l *Log) pageFrom(ctx context.Context, sequence uint64, count, maxBytes int, leader bool) ([]stored, error) {
+	if !leader {
+		page, err := l.engine.page(ctx, l.target.stream, sequence, count, maxBytes)
+		if err != nil || len(page) > 0 {
+			return page, err
+		}
 	}
 	m, err := l.engine.get(ctx, l.target.stream, sequence, ">")
 	if errors.Is(err, errNoMessage) {

@@ -151,15 +151,25 @@ func (l *Log) edge(ctx context.Context, head, position uint64, added []edge) (ed
 	return edge{}, false, nil
 }
 
-// readEdges reads those of the events from the position up to head, or of some of them.
+// readEdges reads those of the events from the position up to head, or of some of them. Where the first is missing, all
+// is looked up again and the leader is asked: retention goes on with what comes after it, for good.
 func (l *Log) readEdges(ctx context.Context, from, head uint64) ([]edge, error) {
+	edges, err := l.readEdgesOf(ctx, from, head, false)
+	if err != nil || len(edges) > 0 && edges[0].position == from {
+		return edges, err
+	}
+	l.unanchor()
+	return l.readEdgesOf(ctx, from, head, true)
+}
+
+func (l *Log) readEdgesOf(ctx context.Context, from, head uint64, leader bool) ([]edge, error) {
 	sequence, err := l.locate(ctx, from)
 	if err != nil {
 		return nil, err
 	}
 	var edges []edge
 	for len(edges) == 0 {
-		page, err := l.pageOf(ctx, sequence, edgeCount, edgeBytes)
+		page, err := l.pageFrom(ctx, sequence, edgeCount, edgeBytes, leader)
 		if err != nil || len(page) == 0 {
 			return nil, err
 		}
@@ -213,9 +223,19 @@ func (l *Log) purge(ctx context.Context, s state) {
 	l.mu.Unlock()
 	sequence, err := l.locate(ctx, s.before+1)
 	if err == nil && sequence > 1 {
-		err = l.engine.purge(ctx, l.target.stream, min(sequence, s.sequence), "")
+		err = l.purgeTo(ctx, min(sequence, s.sequence), s.before)
 	}
 	if err == nil {
 		l.purged = s.before
 	}
+}
+
+// purgeTo removes the messages before the sequence, if the one there begins no later than the history: what was known
+// of it may be wrong since the engine lost messages, and what is removed is gone on all nodes.
+func (l *Log) purgeTo(ctx context.Context, sequence, before uint64) error {
+	at, m, err := l.begins(ctx, sequence)
+	if err != nil || at == 0 || m.first() > before+1 {
+		return err
+	}
+	return l.engine.purge(ctx, l.target.stream, sequence, "")
 }

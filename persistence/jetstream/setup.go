@@ -24,6 +24,9 @@ const (
 	format     = "1"
 )
 
+// persistAsync is the persist mode of streams that are not written before the server answers.
+const persistAsync = "async"
+
 // How the client finds out that a server is gone, and how it comes back. The wait is spread, so that all nodes of a
 // cluster do not come at once.
 const (
@@ -163,6 +166,9 @@ func (l *Log) weigh(x info) []string {
 	} else {
 		say("stream %s has %d replicas: unless its servers run with \"sync_interval: always\", a crash of most of their machines at once may lose acknowledged events", l.target.stream, x.Config.Replicas)
 	}
+	if x.Config.PersistMode == persistAsync {
+		say("stream %s has the persist mode \"async\": its server acknowledges what it has not written yet, whatever its sync_interval is, and a server that is killed may lose acknowledged events", l.target.stream)
+	}
 	if x.Config.Replicas != l.target.replicas {
 		say("stream %s has %d replicas and not the %d of the URL; \"nats stream edit\" changes that", l.target.stream, x.Config.Replicas, l.target.replicas)
 	}
@@ -178,39 +184,6 @@ func (l *Log) eventSubject(token string) string { return l.target.stream + ".eve
 func (l *Log) wakeSubject(token string) string  { return l.target.stream + ".wake." + token }
 func (l *Log) floorSubject() string             { return l.target.stream + ".floor" }
 func (l *Log) boardStream() string              { return l.target.stream + "-board" }
-
-// found returns the state after the newest message.
-func (l *Log) found(ctx context.Context) (state, error) {
-	x, err := l.engine.info(ctx, l.target.stream)
-	if err != nil {
-		return state{}, err
-	}
-	s, err := l.stateAt(ctx, x.State.LastSeq)
-	if errors.Is(err, errNoMessage) {
-		// Somebody purged the whole stream, and with it what the log was. No position so far is greater than this one.
-		s, err = state{sequence: x.State.LastSeq, head: x.State.LastSeq * messageEvents}, nil
-		s.before, s.lastID = s.head, string(l.cipher.Append(nil, s.head))
-	}
-	if err != nil {
-		return s, err
-	}
-	floor, err := l.floor(ctx)
-	s.before = max(s.before, min(floor, s.head))
-	return s, err
-}
-
-// stateAt returns the state after a message.
-func (l *Log) stateAt(ctx context.Context, sequence uint64) (state, error) {
-	if sequence == 0 {
-		return state{}, nil
-	}
-	m, err := l.engine.get(ctx, l.target.stream, sequence, "")
-	if err != nil {
-		return state{}, err
-	}
-	decoded, err := decode(sequence, m.Data)
-	return decoded.state, err
-}
 
 // floor returns the position up to which a node removed events when it opened the store, as its bounds were lower or
 // time had passed.

@@ -84,34 +84,18 @@ func (s source) Fetch(ctx context.Context, after, upto uint64, maxBytes int) ([]
 	if upto == 0 {
 		upto = math.MaxUint64
 	}
-	for {
-		events, newest, err := l.read(ctx, after+1, upto, maxBytes)
-		if err != nil {
-			return nil, persistence.Extent{}, l.failed("read", err)
-		}
-		if len(events) > 0 {
-			if before := events[0].Position - 1; before > after {
-				newest.before = max(newest.before, before)
-			}
-			l.learn(newest)
-			return events, newest.extent(), nil
-		}
-		found, err := l.found(ctx)
-		if err != nil {
-			return nil, persistence.Extent{}, l.failed("read", err)
-		}
-		if found.head > after && found.before < found.head {
-			continue // they came in the meantime
-		}
-		if seen := l.seen.Load(); seen > found.head {
-			l.seen.CompareAndSwap(seen, found.head)
-		}
-		if found.head >= after {
-			l.learn(found)
-			l.raise(found.before)
-		}
-		return nil, found.extent(), nil
+	events, newest, err := l.unbroken(ctx, after+1, upto, maxBytes)
+	if err != nil {
+		return nil, persistence.Extent{}, l.failed("read", err)
 	}
+	if seen := l.seen.Load(); len(events) == 0 && seen > newest.head {
+		l.seen.CompareAndSwap(seen, newest.head)
+	}
+	if newest.head >= after {
+		l.learn(newest)
+		l.raise(newest.before)
+	}
+	return events, newest.extent(), nil
 }
 
 // Fill implements persistence.Source.

@@ -86,7 +86,7 @@ func testInTurn(t *testing.T, b Backend) {
 				awaitHead(t, n.logs[1], uint64(len(n.events)))
 				continue
 			}
-			checkPage(t, page, after, 1500)
+			checkPage(t, n.logs[1], page, after, 1500)
 			for i, e := range page {
 				n.checkEvent(after+uint64(i)+1, e)
 			}

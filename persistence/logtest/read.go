@@ -28,7 +28,7 @@ func testRead(t *testing.T, b Backend) {
 				if len(page) == 0 {
 					t.Fatalf("no event after %d for %d bytes", after, maxBytes)
 				}
-				checkPage(t, page, after, maxBytes)
+				checkPage(t, h.log, page, after, maxBytes)
 				// A page may end where the ring begins; a full one leaves out only what does not fit.
 				next := after + uint64(len(page))
 				size := 0
@@ -51,7 +51,7 @@ func testRead(t *testing.T, b Backend) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkPage(t, page, after, 1500)
+			checkPage(t, h.log, page, after, 1500)
 			if after < h.before && len(page) > 0 && page[0].Position != h.before+1 {
 				t.Fatalf("the page after %d begins at %d, the oldest event is %d", after, page[0].Position, h.before+1)
 			}

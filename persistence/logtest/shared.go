@@ -29,6 +29,7 @@ func RunShared(t *testing.T, b Backend) {
 	}{
 		{"in turn", testInTurn},
 		{"at once", testAtOnce},
+		{"contiguous", testContiguous},
 		{"open", testSharedOpen},
 		{"cut off", testCutOff},
 	} {
@@ -158,6 +159,7 @@ func awaitEmptyAppend(t testing.TB, log persistence.Log) {
 // reader follows a log from a position on and keeps what comes.
 type reader struct {
 	name string
+	log  persistence.Log
 	mu   sync.Mutex
 	seen []*mercure.Event
 	last uint64
@@ -176,7 +178,7 @@ func (n *nodes) read(name string, log persistence.Log, after uint64) *reader {
 		n.Fatalf("tail after %d: %v", after, err)
 	}
 	notify()
-	r := &reader{name: name, last: after, moved: make(chan struct{}, 1), quit: make(chan struct{})}
+	r := &reader{name: name, log: log, last: after, moved: make(chan struct{}, 1), quit: make(chan struct{})}
 	r.ended.Go(func() {
 		defer tail.Close()
 		for {
@@ -214,11 +216,11 @@ func (r *reader) drain(t testing.TB, tail persistence.Tail) bool {
 		if len(page) == 0 {
 			return true
 		}
+		if err := contiguous(r.log, page, r.last); err != nil { // only this goroutine writes r.last
+			t.Errorf("%s: %v", r.name, err)
+		}
 		r.mu.Lock()
 		for _, e := range page {
-			if e.Position <= r.last {
-				t.Errorf("%s: event %d came after %d", r.name, e.Position, r.last)
-			}
 			r.last = e.Position
 			r.seen = append(r.seen, e)
 		}

@@ -10,12 +10,13 @@ import (
 // follower is a tail and its notifications.
 type follower struct {
 	persistence.Tail
+	log   persistence.Log
 	woken chan struct{}
 }
 
 func (h *harness) follow(after uint64) *follower {
 	h.Helper()
-	f := &follower{woken: make(chan struct{}, 1)}
+	f := &follower{log: h.log, woken: make(chan struct{}, 1)}
 	tail, err := h.log.Tail(after, func() {
 		select {
 		case f.woken <- struct{}{}:
@@ -42,7 +43,7 @@ func (f *follower) drain(t testing.TB, after uint64) []*mercure.Event {
 		if len(all) == n {
 			return all
 		}
-		checkPage(t, all[n:], after, pageBytes)
+		checkPage(t, f.log, all[n:], after, pageBytes)
 		after = all[len(all)-1].Position
 	}
 }

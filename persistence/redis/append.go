@@ -85,8 +85,12 @@ func (l *Log) arguments(batch []*mercure.Event, now time.Time, r persistence.Ret
 		strconv.FormatUint(min(r.MaxEvents, math.MaxInt64), 10), strconv.FormatUint(min(r.MaxBytes, math.MaxInt64), 10), lastID)
 
 	l.chunks.reset(batch)
-	args = append(args, strconv.Itoa(len(batch)), "")
-	count := len(args) - 1
+	later := ""
+	if l.engine.replicas > 0 {
+		later = "1"
+	}
+	args = append(args, strconv.Itoa(len(batch)), "", later)
+	count := len(args) - 2
 	chunks := 0
 	for rest := batch; len(rest) > 0; chunks++ {
 		var c chunk
@@ -170,7 +174,8 @@ func (l *Log) refill(ctx context.Context, have uint64) error {
 	return source{l}.Fill(ctx, head)
 }
 
-// transmit runs the append script once.
+// transmit runs the append script once, and has it known where replicas have confirmed what it stored. They are the
+// writer's newest append, which no other engine than this has.
 func (l *Log) transmit(ctx context.Context, args []string) (a answer, err error) {
 	k := &l.keys
 	m, err := l.engine.run(ctx, &l.scripts.append, []string{k.meta, k.log, k.wake, k.ids, k.chosen, k.ages, k.writer}, args)
@@ -192,5 +197,8 @@ func (l *Log) transmit(ctx context.Context, args []string) (a answer, err error)
 	if a.last, err = m[3].ToString(); err != nil {
 		return a, fmt.Errorf("%w: %w", errAnswer, err)
 	}
-	return a, nil
+	if l.engine.replicas == 0 {
+		return a, nil
+	}
+	return a, l.confirm(ctx, k.writer, fmt.Sprint(args[1], " ", a.first), a.head, a.last)
 }

@@ -54,7 +54,7 @@ func (l *Log) Find(id string) (uint64, bool, error) {
 func (l *Log) hasMade(ctx context.Context, position uint64) (bool, error) {
 	e := l.feed.At(position)
 	if e == nil {
-		page, _, err := l.fetch(ctx, position-1, position, 1)
+		page, _, err := l.fetch(ctx, position-1, position, 1, false)
 		if err != nil {
 			return false, err
 		}
@@ -113,7 +113,7 @@ func (l *Log) page(after uint64, maxBytes int) ([]*mercure.Event, error) {
 		if max(after, before) >= head {
 			return nil, nil
 		}
-		page, _, err := l.fetch(ctx, max(after, before), head, maxBytes)
+		page, _, err := l.fetch(ctx, max(after, before), head, maxBytes, false)
 		if err != nil {
 			return nil, l.failed("read", err)
 		}

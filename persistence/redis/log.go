@@ -25,7 +25,7 @@ const (
 
 // keys are the names of the log's keys.
 type keys struct {
-	meta, log, wake, ids, chosen, ages, writer string
+	meta, log, wake, ids, chosen, ages, writer, mark string
 }
 
 // Log is a persistence.Shared on a Redis server.
@@ -47,6 +47,8 @@ type Log struct {
 	cipher   *persistence.IDCipher
 	feed     *persistence.Feed
 	follower *persistence.Follower
+
+	confirmations confirmations
 
 	// hasChosen tells whether publishers' ids may be in the index as far as readers can see; it is never taken back.
 	hasChosen atomic.Bool
@@ -144,7 +146,7 @@ func newKeys(prefix string) (keys, error) {
 	tag := "{" + prefix + "}:"
 	return keys{
 		meta: tag + "meta", log: tag + "log", wake: tag + "wake", ids: tag + "ids", chosen: tag + "chosen", ages: tag + "ages",
-		writer: tag + "writer:" + writer,
+		writer: tag + "writer:" + writer, mark: tag + "mark:" + writer,
 	}, err
 }
 

@@ -24,11 +24,14 @@ type script struct {
 	text, digest string
 	// writes tells that what it did is to reach the replicas that an append waits for.
 	writes bool
+	// alone tells that no replica is waited for all the same.
+	alone bool
 }
 
 // scripts are those of this package.
 type scripts struct {
 	open, append, fetch, fill         script
+	mark, confirm                     script
 	put, delete, renew, adopt, forget script
 }
 
@@ -39,6 +42,7 @@ func loadScripts() (s scripts, err error) {
 		writes bool
 	}{
 		{"open", &s.open, true}, {"append", &s.append, true}, {"fetch", &s.fetch, false}, {"fill", &s.fill, true},
+		{"mark", &s.mark, true}, {"confirm", &s.confirm, true},
 		{"put", &s.put, true}, {"delete", &s.delete, true}, {"renew", &s.renew, true}, {"adopt", &s.adopt, true}, {"drop", &s.forget, true},
 	} {
 		b, err := sources.ReadFile("lua/" + x.name + ".lua")
@@ -48,6 +52,7 @@ func loadScripts() (s scripts, err error) {
 		sum := sha1.Sum(b)
 		*x.to = script{text: string(b), digest: hex.EncodeToString(sum[:]), writes: x.writes}
 	}
+	s.confirm.alone = true
 	return s, nil
 }
 
@@ -66,6 +71,8 @@ var (
 	errOther  = fmt.Errorf("%w: another store has taken the place of the one that was open; restart the hub", persistence.ErrUnavailable)
 	errStale  = errors.New("a later append came first")
 	errBehind = errors.New("the engine has lost events")
+	// errFewReplicas is wrapped where fewer replicas have what was written than are asked for.
+	errFewReplicas = fmt.Errorf("%w: too few replicas", persistence.ErrUnavailable)
 )
 
 // engine runs scripts on the server. All methods may be called from any goroutine.
@@ -78,9 +85,9 @@ type engine struct {
 // run runs a script within the time of ctx, which has a deadline, and returns its answer without an error for a status.
 // Where the engine's replicas are waited for, they have what the script wrote.
 func (g *engine) run(ctx context.Context, s *script, keys, args []string) ([]rueidis.RedisMessage, error) {
-	answer, err := g.evaluate(ctx, "EVALSHA", s.digest, s.writes, keys, args)
+	answer, err := g.evaluate(ctx, "EVALSHA", s.digest, s, keys, args)
 	if e, ok := rueidis.IsRedisErr(err); ok && e.IsNoScript() {
-		answer, err = g.evaluate(ctx, "EVAL", s.text, s.writes, keys, args)
+		answer, err = g.evaluate(ctx, "EVAL", s.text, s, keys, args)
 	}
 	if err != nil {
 		return nil, unavailable(err)
@@ -112,12 +119,12 @@ func statusError(status int64) error {
 
 // evaluate sends a script. One that writes has a connection to itself: its answer waits for the engine's disk, and WAIT
 // goes by the connection.
-func (g *engine) evaluate(ctx context.Context, command, body string, writes bool, keys, args []string) ([]rueidis.RedisMessage, error) {
+func (g *engine) evaluate(ctx context.Context, command, body string, s *script, keys, args []string) ([]rueidis.RedisMessage, error) {
 	cmd := g.client.B().Arbitrary(command, body, strconv.Itoa(len(keys))).Keys(keys...).Args(args...)
 	switch {
-	case !writes:
+	case !s.writes:
 		return g.client.Do(ctx, cmd.Build()).ToArray()
-	case g.replicas == 0:
+	case g.replicas == 0 || s.alone:
 		return g.client.Do(ctx, cmd.Blocking()).ToArray()
 	}
 	// A part of the time: a script that the server does not know yet is waited for twice.
@@ -132,7 +139,7 @@ func (g *engine) evaluate(ctx context.Context, command, body string, writes bool
 		return nil, err
 	}
 	if reached < int64(g.replicas) {
-		return nil, fmt.Errorf("%w: %d of %d replicas confirmed", persistence.ErrUnavailable, reached, g.replicas)
+		return nil, fmt.Errorf("%w: %d of %d replicas confirmed", errFewReplicas, reached, g.replicas)
 	}
 	return answer, nil
 }

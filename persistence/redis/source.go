@@ -37,11 +37,19 @@ func (s source) Await(ctx context.Context, after uint64) error {
 	defer cancel()
 	late := time.AfterFunc(awaitTime+s.timeout, cancel)
 	defer late.Stop()
-	for over := time.Now().Add(awaitTime); ; {
+	from, atMost, doubt := s.awaitOf(after)
+	if atMost == 0 {
+		s.settleDoubts(ctx, after)
+		return nil
+	}
+	for over := time.Now().Add(atMost); ; {
 		left := max(time.Until(over).Milliseconds(), 1)
 		answer, err := s.engine.client.Do(ctx, s.engine.client.B().Xread().Count(1).Block(left).
-			Streams().Key(s.keys.wake).Id(strconv.FormatUint(after, 10)+"-0").Build()).AsXRead()
+			Streams().Key(s.keys.wake).Id(strconv.FormatUint(from, 10)+"-0").Build()).AsXRead()
 		if rueidis.IsRedisNil(err) {
+			if doubt {
+				s.settleDoubts(ctx, after)
+			}
 			return nil
 		}
 		if err != nil {
@@ -51,6 +59,7 @@ func (s source) Await(ctx context.Context, after uint64) error {
 		if entries := answer[s.keys.wake]; len(entries) > 0 {
 			came = entryPosition(entries[0].ID)
 		}
+		s.confirmations.woken = came
 		if p := s.appending.Load(); p != nil {
 			select {
 			case <-*p:
@@ -61,7 +70,7 @@ func (s source) Await(ctx context.Context, after uint64) error {
 		if came == 0 || head < came || time.Now().After(over) || ctx.Err() != nil {
 			return nil
 		}
-		after = head
+		from = head
 	}
 }
 
@@ -79,7 +88,8 @@ func entryPosition(id string) uint64 {
 func (s source) Fetch(ctx context.Context, after, upto uint64, maxBytes int) ([]*mercure.Event, persistence.Extent, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	events, x, err := s.fetch(ctx, after, upto, maxBytes)
+	// What comes before an own append is confirmed by that.
+	events, x, err := s.fetch(ctx, after, upto, maxBytes, upto == 0 && s.engine.replicas > 0)
 	if errors.Is(err, errGone) {
 		return nil, persistence.Extent{}, nil // it has lost everything; Fill is next
 	}
@@ -89,13 +99,18 @@ func (s source) Fetch(ctx context.Context, after, upto uint64, maxBytes int) ([]
 	return events, x, nil
 }
 
-func (l *Log) fetch(ctx context.Context, after, upto uint64, maxBytes int) (events []*mercure.Event, x persistence.Extent, err error) {
+// fetch reads events, on demand without those that the replicas have not confirmed: the extent ends before them then.
+func (l *Log) fetch(ctx context.Context, after, upto uint64, maxBytes int, confirmed bool) (events []*mercure.Event, x persistence.Extent, err error) {
+	only := ""
+	if confirmed {
+		only = "1"
+	}
 	m, err := l.engine.run(ctx, &l.scripts.fetch, []string{l.keys.meta, l.keys.log},
-		[]string{l.identity, strconv.FormatUint(after, 10), strconv.FormatUint(upto, 10), strconv.Itoa(maxBytes)})
+		[]string{l.identity, strconv.FormatUint(after, 10), strconv.FormatUint(upto, 10), strconv.Itoa(maxBytes), only})
 	if err != nil {
 		return nil, x, err
 	}
-	if len(m) < 3 || len(m)%3 != 0 {
+	if len(m) < 4 || len(m)%3 != 1 {
 		return nil, x, errAnswer
 	}
 	before, err := m[0].AsUint64()
@@ -110,12 +125,19 @@ func (l *Log) fetch(ctx context.Context, after, upto uint64, maxBytes int) (even
 	if err != nil {
 		return nil, x, fmt.Errorf("%w: %w", errAnswer, err)
 	}
+	stored, err := m[3].AsUint64()
+	if err != nil {
+		return nil, x, fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	if confirmed {
+		l.confirmations.note(head, stored)
+	}
 	x = extentOf(before, head, last, l.cipher)
 	if upto == 0 || upto > head {
 		upto = head
 	}
 	p := page{log: l, next: max(after, before) + 1, upto: upto, left: maxBytes}
-	for m = m[3:]; len(m) > 0; m = m[3:] {
+	for m = m[4:]; len(m) > 0; m = m[3:] {
 		through, err := m[0].AsUint64()
 		if err != nil {
 			return nil, x, fmt.Errorf("%w: %w", errAnswer, err)

@@ -2,7 +2,7 @@
 -- KEYS: meta, log, wake, ids, chosen, ages, writer
 -- ARGV: store, sequence, head known to the writer, time, time before which events are too old or '',
 --       most events or 0, most bytes or 0, id of the last event or '' where it follows from the position,
---       number of events, number of chunks,
+--       number of events, number of chunks, '1' where the nodes are woken only when replicas have confirmed it or '',
 --       of each chunk: number of events, bytes of their frames, sizes of the events, records,
 --       of each id that a publisher chose: number of the event in the batch from 1 on, digest
 -- Returns the first position, then before, head and last as they are now; or a status.
@@ -27,7 +27,7 @@ end
 if head < tonumber(ARGV[3]) then return {-6, head} end
 
 local first, count, was = head + 1, tonumber(ARGV[9]), before
-local at = 11
+local at = 12
 for _ = 1, tonumber(ARGV[10]) do
   head = head + tonumber(ARGV[at])
   for size in string.gmatch(ARGV[at + 2], '%d+') do sum = sum + tonumber(size) end
@@ -55,7 +55,7 @@ if count > 0 then
     newest = redis.call('LINDEX', KEYS[6], -1)
   end
   redis.call('RPUSH', KEYS[6], ARGV[4] .. text(head))
-  redis.call('XADD', KEYS[3], 'MAXLEN', 1, text(head) .. '-0', 'h', '')
+  if ARGV[11] == '' then redis.call('XADD', KEYS[3], 'MAXLEN', 1, text(head) .. '-0', 'h', '') end
 end
 
 local most, bytes = tonumber(ARGV[6]), tonumber(ARGV[7])

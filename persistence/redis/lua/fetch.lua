@@ -1,13 +1,23 @@
 -- Reads the chunks that a page of the history is in.
 -- KEYS: meta, log
--- ARGV: store, position after which to read, position up to which to read or 0, most bytes of frames
--- Returns before, head and last as they are, then of each chunk: last position, number of events, records; or a status.
-local meta = redis.call('HMGET', KEYS[1], 'store', 'before', 'head', 'last')
+-- ARGV: store, position after which to read, position up to which to read or 0, most bytes of frames,
+--       '1' where what the replicas have not confirmed is left out or ''
+-- Returns before, head and last as they are, without what is left out, and the head with it; then of each chunk: last
+-- position, number of events, records; or a status.
+local meta = redis.call('HMGET', KEYS[1], 'store', 'before', 'head', 'last', 'confirmed', 'sure')
 if not meta[1] then return {-1} end
 if meta[1] ~= ARGV[1] then return {-2} end
 local before, head = tonumber(meta[2]), tonumber(meta[3])
-local page = {before, head, meta[4]}
-local from, to, left = math.max(tonumber(ARGV[2]), before) + 1, tonumber(ARGV[3]), tonumber(ARGV[4])
+local stored, last, from = head, meta[4], math.max(tonumber(ARGV[2]), before) + 1
+if ARGV[5] == '1' and tonumber(ARGV[2]) < head then
+  local confirmed = tonumber(meta[5] or 0)
+  if confirmed < head then
+    head, last = math.max(confirmed, tonumber(ARGV[2])), meta[6] or ''
+    before = math.min(before, head)
+  end
+end
+local page = {before, head, last, stored}
+local to, left = tonumber(ARGV[3]), tonumber(ARGV[4])
 if to == 0 or to > head then to = head end
 local start = string.format('%.0f-0', from)
 while from <= to do
