@@ -177,6 +177,7 @@ func (h *Hub) Start() error {
 	}
 	_, head := h.o.Log.Bounds()
 	h.stats.dispatched.Store(head)
+	h.notified.Store(true) // by what is sent last here: where others append to the log, it may grow before there is an actor
 	tail, err := h.o.Log.Tail(head, h.notify)
 	if err != nil {
 		return fmt.Errorf("following the log from position %d: %w", head, err)
@@ -189,7 +190,7 @@ func (h *Hub) Start() error {
 	h.replayer.start(h.o.Replayers)
 	h.announcer.start()
 	h.ticking.Go(h.tick)
-	h.notify()
+	h.toHub(available{})
 	return nil
 }
 

@@ -66,7 +66,10 @@ func newRigOn(t *testing.T, log *memory.Log, o Options) *rig {
 		t.Fatal(err)
 	}
 	system := NewSystem(slog.New(slog.DiscardHandler))
-	o.System, o.Log, o.Store, o.Space = system, log, &direct{log: log}, space
+	o.System, o.Store, o.Space = system, &direct{log: log}, space
+	if o.Log == nil {
+		o.Log = log
+	}
 	h, err := New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +14,33 @@ import (
 	"hubd/persistence/memory"
 	"hubd/topics"
 )
+
+// growing has grown by the time that somebody follows it, as a log that others append to may.
+type growing struct{ persistence.Log }
+
+// Tail implements persistence.Log.
+func (l growing) Tail(after uint64, notify func()) (persistence.Tail, error) {
+	tail, err := l.Log.Tail(after, notify)
+	notify()
+	return tail, err
+}
+
+// A log that grows while the hub starts is followed from where it was.
+func TestLogGrowsDuringStart(t *testing.T) {
+	t.Parallel()
+	log, err := memory.Open(memory.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	r := newRigOn(t, log, Options{Log: growing{log}})
+	p := newPipe()
+	r.subscribe(t, p, "a", nil)
+	r.publish(t, "a", "1")
+	if got := p.next(t); !strings.Contains(got, "data: 1\n") {
+		t.Errorf("the stream gets %q", got)
+	}
+}
 
 // awayLog cannot read what lies before a position while its engine is away.
 type awayLog struct {

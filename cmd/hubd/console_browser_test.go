@@ -61,9 +61,17 @@ func (c *console) fill(t *testing.T, selector, value string) {
 	})()`, strconv.Quote(selector), strconv.Quote(value)))
 }
 
-// click presses a button that can be seen.
+// click presses a button that can be seen, where it is once the page has come to rest: a press goes to a place, and what is
+// shown above the button may still grow.
 func (c *console) click(t *testing.T, selector string) {
 	t.Helper()
+	c.text(t, fmt.Sprintf(`document.querySelector(%s).scrollIntoView({block: "center", behavior: "instant"})`, strconv.Quote(selector)))
+	c.await(t, fmt.Sprintf(`(() => {
+		const {x, y, width, height} = document.querySelector(%s).getBoundingClientRect();
+		const place = [x, y, width, height].join(), before = window.placeOfButton;
+		window.placeOfButton = place;
+		return place === before;
+	})()`, strconv.Quote(selector)))
 	if err := chromedp.Do(c.ctx, chromedp.Click(selector)); err != nil {
 		t.Fatalf("clicking %s: %v", selector, err)
 	}

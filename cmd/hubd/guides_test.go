@@ -32,23 +32,21 @@ const patience = time.Minute
 //     may come as well. A block without a command is what a program in the background prints.
 func TestGuides(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"quick-start", "authentication", "topics", "resuming", "moving", "clustering"} {
+	for _, name := range []string{"quick-start", "authentication", "topics", "resuming", "moving"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			page, err := os.ReadFile(filepath.Join("..", "..", "docs", name+".md"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			steps := guideSteps(string(page))
-			if len(steps) == 0 {
-				t.Fatal("the guide has nothing to type")
-			}
-			reader := newGuideReader(t)
-			for _, s := range steps {
-				reader.do(t, s)
-			}
+			newGuideReader(t, guideMachine{}).follow(t, guidePage(t, name))
 		})
 	}
+}
+
+func guidePage(t *testing.T, name string) string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", name+".md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(page)
 }
 
 // guideStep is a file to save or a command to type.
@@ -124,23 +122,28 @@ func (r *guideReader) Write(p []byte) (int, error) {
 	return r.output.Write(p)
 }
 
-func newGuideReader(t *testing.T) *guideReader {
+// guideMachine is what a reader has besides a shell.
+type guideMachine struct {
+	// addresses are replaced in what the page says: each by the one after it.
+	addresses []string
+	// programs are directories of programs, and environment is what programs find set.
+	programs, environment []string
+}
+
+func newGuideReader(t *testing.T, o guideMachine) *guideReader {
 	dir, bin := t.TempDir(), t.TempDir()
 	if err := os.Symlink(hubtest.Binary(t), filepath.Join(bin, "hubd")); err != nil {
 		t.Fatal(err)
 	}
 	hub, admin := freeAddress(t), freeAddress(t)
 	addresses := []string{"127.0.0.1:3000", hub, "127.0.0.1:3001", admin}
-	for _, other := range []string{"127.0.0.1:3010", "127.0.0.1:3011", "127.0.0.1:3020", "127.0.0.1:3021"} {
-		addresses = append(addresses, other, freeAddress(t))
-	}
-	_, engine, _ := net.SplitHostPort(freeAddress(t))
-	addresses = append(addresses, "6379", engine)
+	addresses = append(addresses, o.addresses...)
 	r := &guideReader{dir: dir, hub: hub, printed: make(chan struct{}, 1), address: strings.NewReplacer(addresses...)}
 	ctx, cancel := context.WithCancel(context.Background())
 	shell := exec.CommandContext(ctx, "bash")
 	shell.Dir = dir
-	shell.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "HUBD_LISTEN="+hub, "HUBD_ADMIN_LISTEN="+admin, "HUBD_DRAIN=0s")
+	path := strings.Join(append([]string{bin}, append(o.programs, os.Getenv("PATH"))...), ":")
+	shell.Env = append(append(os.Environ(), o.environment...), "PATH="+path, "HUBD_LISTEN="+hub, "HUBD_ADMIN_LISTEN="+admin, "HUBD_DRAIN=0s")
 	shell.Stdout, shell.Stderr = r, r
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	shell.Cancel = func() error { return syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) }
@@ -174,6 +177,18 @@ func freeAddress(t *testing.T) string {
 			t.Fatal(err)
 		}
 		return address
+	}
+}
+
+// follow does what the page says.
+func (r *guideReader) follow(t *testing.T, page string) {
+	t.Helper()
+	steps := guideSteps(page)
+	if len(steps) == 0 {
+		t.Fatal("the guide has nothing to type")
+	}
+	for _, s := range steps {
+		r.do(t, s)
 	}
 }
 

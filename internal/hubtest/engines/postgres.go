@@ -69,6 +69,9 @@ func (p *Postgres) URL(database string) string {
 	return "postgres://hubd@" + p.Address + "/" + database + "?sslmode=disable"
 }
 
+// Programs returns the directory of the server's programs, psql among them.
+func (p *Postgres) Programs() string { return p.bin }
+
 func (p *Postgres) init() (err error) {
 	if p.bin, err = postgresBin(); err != nil {
 		return err
