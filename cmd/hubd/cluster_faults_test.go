@@ -208,5 +208,6 @@ func (e *faultyEngine) arguments(i int) []string {
 	return []string{
 		"--store=" + store, fmt.Sprint("--node=node-", i),
 		"--anonymous", "--subscriptions", "--node-lease=3s", "--drain=0s", "--history-max-events=0",
+		"--write-timeout=0", // many rounds take longer than a stream may last
 	}
 }

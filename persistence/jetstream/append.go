@@ -26,6 +26,9 @@ const (
 	giveWayMost = 100 * time.Millisecond
 )
 
+// askAgain is how long an answer may take. A server that is at work answers within milliseconds.
+const askAgain = time.Second
+
 // headerAppend names the batch, in its last message. The node's name comes first, so that a node knows its own.
 const headerAppend = "Hubd-Append"
 
@@ -84,8 +87,8 @@ func (l *Log) commit(ctx context.Context, batch []*mercure.Event) (state, error)
 		if err != nil && (doubt || !isRefused) {
 			// An earlier attempt may have been stored although no answer came.
 			if stored, unknown := l.holds(ctx, p.state.sequence, name); unknown != nil {
-				err = unknown
-				doubt = true
+				// Also a refusal may be for what was stored earlier.
+				err, isRefused, doubt = unknown, false, true
 			} else if stored {
 				err = nil
 			}
@@ -99,7 +102,7 @@ func (l *Log) commit(ctx context.Context, batch []*mercure.Event) (state, error)
 			l.note(p.state, p.edges)
 			return p.state, nil
 		case ctx.Err() != nil:
-			return s, fmt.Errorf("%w: no answer in time", persistence.ErrUnavailable)
+			return s, fmt.Errorf("%w: %w", persistence.ErrUnavailable, errNoAnswer)
 		case isRefused && refused.conflict():
 			if s, err = l.overtaken(ctx, s, refused); err != nil {
 				return s, err
@@ -198,13 +201,17 @@ func (l *Log) overtaken(ctx context.Context, s state, refused *apiError) (state,
 			return l.known(), nil
 		}
 	}
+	err := errNoAnswer
 	for ctx.Err() == nil {
-		found, err := l.found(ctx)
-		if err != nil {
-			return s, err
+		_, head := l.feed.Bounds() // first: the head only grows
+		found, unknown := l.found(ctx)
+		if unknown != nil {
+			return s, unknown
 		}
-		switch _, head := l.feed.Bounds(); {
+		err = errNoAnswer
+		switch {
 		case found.head < head:
+			err = errBehind
 			l.nudge() // so that the follower passes over what was lost
 		case found.sequence != s.sequence && found.sequence >= newest:
 			// With a lower sequence another node has filled up what was lost, in fewer messages.
@@ -214,14 +221,19 @@ func (l *Log) overtaken(ctx context.Context, s state, refused *apiError) (state,
 		// The leader has accepted what it has not committed yet, or events were lost.
 		pause(ctx, retryPause)
 	}
-	return s, fmt.Errorf("%w: %w", persistence.ErrUnavailable, errBehind)
+	return s, fmt.Errorf("%w: %w", persistence.ErrUnavailable, err)
 }
 
 // probe finds out whether the log can append, and makes visible what was stored without an answer.
 func (l *Log) probe(ctx context.Context) (uint64, error) {
+	_, seen := l.feed.Bounds() // first: the head only grows
 	s, err := l.found(ctx)
 	if err != nil {
 		return 0, err
+	}
+	if seen > s.head {
+		l.nudge()
+		return 0, fmt.Errorf("%w: %w", persistence.ErrUnavailable, errBehind)
 	}
 	if l.suspect {
 		if err := l.rewriteFloor(ctx, s.before); err != nil {
@@ -230,11 +242,7 @@ func (l *Log) probe(ctx context.Context) (uint64, error) {
 	}
 	for {
 		_, head := l.feed.Bounds()
-		if head > s.head {
-			l.nudge()
-			return 0, fmt.Errorf("%w: %w", persistence.ErrUnavailable, errBehind)
-		}
-		if head == s.head {
+		if head >= s.head {
 			l.suspect = false
 			return head + 1, nil
 		}

@@ -34,10 +34,13 @@ type engine struct {
 	nc     *nats.Conn
 	prefix string // of the API's subjects
 	cut    func() // is told of each page that arrived without a part of it; nil where nobody counts them
+	// again is how long a question may stay without an answer before it is asked again: one that was on its way when a
+	// connection broke has none.
+	again time.Duration
 }
 
 func newEngine(nc *nats.Conn, domain string, cut func()) *engine {
-	e := &engine{nc: nc, prefix: "$JS.API.", cut: cut}
+	e := &engine{nc: nc, prefix: "$JS.API.", cut: cut, again: askAgain}
 	if domain != "" {
 		e.prefix = "$JS." + domain + ".API."
 	}
@@ -80,7 +83,7 @@ func (s *stored) header(name string) string {
 	return strings.TrimSpace(value)
 }
 
-// call asks the API. The leader of the stream answers.
+// call asks the API, until there is an answer: all calls may be made twice. The leader of the stream answers.
 func (e *engine) call(ctx context.Context, subject string, request, answer any) error {
 	var body []byte
 	if request != nil {
@@ -89,7 +92,10 @@ func (e *engine) call(ctx context.Context, subject string, request, answer any) 
 			return err
 		}
 	}
-	reply, err := e.nc.RequestWithContext(ctx, e.prefix+subject, body)
+	reply, err := e.ask(ctx, subject, body)
+	for errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		reply, err = e.ask(ctx, subject, body)
+	}
 	if err != nil {
 		return err
 	}
@@ -103,6 +109,13 @@ func (e *engine) call(ctx context.Context, subject string, request, answer any) 
 		return refused.Error
 	}
 	return json.Unmarshal(reply.Data, answer)
+}
+
+// ask asks the API once.
+func (e *engine) ask(ctx context.Context, subject string, body []byte) (*nats.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.again)
+	defer cancel()
+	return e.nc.RequestWithContext(ctx, e.prefix+subject, body)
 }
 
 // info asks the leader of a stream for its state.

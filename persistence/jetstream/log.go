@@ -239,3 +239,6 @@ func (l *Log) Close() error {
 
 // errBehind is what an append finds where the engine lost events; see persistence.Source.Fill.
 var errBehind = errors.New("the engine lost events, which are being passed over")
+
+// errNoAnswer is what an append ends with that the engine did not answer in time.
+var errNoAnswer = errors.New("no answer in time")

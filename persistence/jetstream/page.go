@@ -3,9 +3,12 @@ package jetstream
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 // headerPrevious is, in each message of a page, the sequence of the message before it: 0 in the first one. At the end of
@@ -29,10 +32,11 @@ func (e *engine) page(ctx context.Context, stream string, from uint64, count, ma
 	}
 	for {
 		page, whole, err := e.direct(ctx, stream, request)
-		if err != nil {
+		late := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+		if err != nil && !late {
 			return nil, err
 		}
-		if !whole && e.cut != nil {
+		if !whole && (!late || len(page) > 0) && e.cut != nil {
 			e.cut()
 		}
 		if whole || len(page) > 0 {
@@ -43,7 +47,7 @@ func (e *engine) page(ctx context.Context, stream string, from uint64, count, ma
 }
 
 // direct asks for a page once, on an inbox of its own. It returns the messages up to the first one that is missing, and
-// whether none is.
+// whether none is. With context.DeadlineExceeded, the messages are those up to one that did not come.
 func (e *engine) direct(ctx context.Context, stream string, request []byte) (page []stored, whole bool, err error) {
 	inbox := e.nc.NewInbox()
 	sub, err := e.nc.SubscribeSync(inbox)
@@ -55,9 +59,9 @@ func (e *engine) direct(ctx context.Context, stream string, request []byte) (pag
 		return nil, false, err
 	}
 	for last := uint64(0); ; {
-		m, err := sub.NextMsgWithContext(ctx)
+		m, err := e.next(ctx, sub)
 		if err != nil {
-			return nil, false, err
+			return page, false, err
 		}
 		status := m.Header.Get(headerStatus)
 		switch status {
@@ -83,4 +87,11 @@ func (e *engine) direct(ctx context.Context, stream string, request []byte) (pag
 		}
 		page, last = append(page, next), next.Sequence
 	}
+}
+
+// next waits for a message, but not longer than for any answer.
+func (e *engine) next(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.again)
+	defer cancel()
+	return sub.NextMsgWithContext(ctx)
 }

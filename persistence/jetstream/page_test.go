@@ -61,6 +61,8 @@ func TestPageCut(t *testing.T) {
 		{"the middle", []answer{{1, 0}, {2, 1}, {5, 4}, {0, 5}}, []uint64{1, 2}, 1},
 		{"the last messages", []answer{{1, 0}, {2, 1}, {0, 5}}, []uint64{1, 2}, 1},
 		{"all messages", []answer{{0, 5}}, []uint64{1, 2, 3, 4, 5}, 1},
+		{"the end", whole[:4], []uint64{1, 2, 3, 4}, 1},
+		{"everything", nil, []uint64{1, 2, 3, 4, 5}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +86,7 @@ func TestPageCut(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
 			var cuts atomic.Int32
-			e := engine{nc: nc, prefix: prefix, cut: func() { cuts.Add(1) }}
+			e := engine{nc: nc, prefix: prefix, cut: func() { cuts.Add(1) }, again: askAgain}
 			page, err := e.page(ctx, "s", 1, 10, 1<<20)
 			if err != nil {
 				t.Fatal(err)
@@ -97,6 +99,30 @@ func TestPageCut(t *testing.T) {
 				t.Errorf("page %v and %d cut, want %v and %d", got, cuts.Load(), c.want, c.cuts)
 			}
 		})
+	}
+}
+
+// A question that gets no answer, as when its connection breaks, is asked again.
+func TestLostQuestionIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	nc, other := dialServer(t), dialServer(t)
+	prefix, asked := "cut."+nc.NewInbox()+".", 0
+	_, err := other.Subscribe(prefix+"STREAM.INFO.s", func(m *nats.Msg) {
+		if asked++; asked > 1 {
+			_ = m.Respond([]byte(`{"state":{"last_seq":7}}`))
+		}
+	})
+	if err == nil {
+		err = other.Flush()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	e := engine{nc: nc, prefix: prefix, again: askAgain}
+	if x, err := e.info(ctx, "s"); err != nil || x.State.LastSeq != 7 {
+		t.Errorf("the stream ends at %d, %v, want 7", x.State.LastSeq, err)
 	}
 }
 
