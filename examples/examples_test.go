@@ -128,7 +128,7 @@ func TestAssistant(t *testing.T) {
 		t.Errorf("read again the answer is %q, before it was %q", again, text)
 	}
 	ask("<b>And?</b>")
-	tab.Await(t, answer+`.textContent.length > 20`)
+	tab.Await(t, `document.querySelectorAll(".answer").length === 2 && `+answer+`.textContent.length > 20`)
 	tab.Click(t, "#stop")
 	tab.Await(t, answer+`.getAttribute("aria-busy") === "false"`)
 	if text := tab.Text(t, answer+`.textContent`); strings.HasSuffix(text, "all there is to it.") || !strings.HasPrefix(text, "“<b>And?</b>”") {
