@@ -130,6 +130,24 @@ func redisReplicas(t *testing.T) *faultyEngine {
 	}}}}
 }
 
+// redisSentinel is a master, and a replica that a Sentinel puts in its place.
+func redisSentinel(t *testing.T) *faultyEngine {
+	const name = "hubs"
+	quick := []string{"--repl-diskless-sync-delay", "0"}
+	master, replica := engines.StartRedis(t, quick...), engines.StartRedis(t, quick...)
+	replica.Follow(t, master)
+	sentinel := engines.StartSentinel(t, name, master)
+	sentinel.AwaitInfo(t, "sentinel", "slaves=1")
+	url := "redis://" + sentinel.Address + "?sentinel=" + name + "&wait-replicas=1"
+	return &faultyEngine{url, url, []clusterFault{{"Sentinel has the replica take over", func(t *testing.T, _ *underLoad) {
+		master.Kill()
+		replica.AwaitInfo(t, "replication", "role:master")
+		master.Restart(t)
+		master.Follow(t, replica)
+		master, replica = replica, master
+	}}}}
+}
+
 // jetstreamThree is three servers, of which each has all.
 func jetstreamThree(t *testing.T) *faultyEngine {
 	const stream = "hubd"
@@ -164,7 +182,7 @@ func TestClusterFaults(t *testing.T) {
 	}
 	for name, start := range map[string]func(*testing.T) *faultyEngine{
 		"redis": redisAlone, "postgres": postgresAlone, "jetstream": jetstreamAlone,
-		"redis with a replica": redisReplicas, "jetstream of three": jetstreamThree,
+		"redis with a replica": redisReplicas, "redis with Sentinel": redisSentinel, "jetstream of three": jetstreamThree,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

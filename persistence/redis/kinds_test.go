@@ -130,11 +130,7 @@ func TestSentinel(t *testing.T) {
 	first, second := engines.StartRedis(t, promptly...), engines.StartRedis(t, promptly...)
 	follow(t, second, first)
 	sentinel := engines.StartSentinel(t, "hubs", first)
-	for deadline := time.Now().Add(within); !strings.Contains(sentinel.Must(t, "INFO", "sentinel"), "slaves=1"); {
-		if time.Now().After(deadline) {
-			t.Fatal("the Sentinel does not learn of the replica")
-		}
-	}
+	sentinel.AwaitInfo(t, "sentinel", "slaves=1")
 	log := openLog(t, Options{URL: "redis://" + sentinel.Address + "?sentinel=hubs", Timeout: within})
 	if caveats := log.Caveats(); len(caveats) != 1 || !strings.Contains(caveats[0], "wait-replicas") {
 		t.Errorf("caveats: %q", caveats)

@@ -202,6 +202,16 @@ func (r *Redis) Must(t testing.TB, words ...string) string {
 	return answer
 }
 
+// AwaitInfo waits until a section of what the server tells of itself has the text.
+func (r *Redis) AwaitInfo(t testing.TB, section, text string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !strings.Contains(r.Must(t, "INFO", section), text); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s of the redis-server at %s does not come to have %s", section, r.Address, text)
+		}
+	}
+}
+
 func (r *Redis) signal(s syscall.Signal) (exited chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
