@@ -72,11 +72,15 @@ func newLog(o Options, t target) *Log {
 	t.config.DialFunc = l.dialer.Dial
 	l.pool = newPool(o.Connections, l.connect, l.end)
 	l.source = &source{log: l}
-	l.follower = persistence.NewFollower(persistence.FollowerOptions{
-		Feed: l.feed, Source: l.source, Contacted: o.Contacted, Lost: o.Lost,
-	})
+	l.follower = l.newFollower()
 	l.appender = newAppender(t.quoted())
 	return l
+}
+
+func (l *Log) newFollower() *persistence.Follower {
+	return persistence.NewFollower(persistence.FollowerOptions{
+		Feed: l.feed, Source: l.source, Contacted: l.o.Contacted, Lost: l.o.Lost,
+	})
 }
 
 // open makes the schema and takes over what it holds.

@@ -130,9 +130,12 @@ func (p *place) Snapshot(t testing.TB, open persistence.Log) func() {
 
 var errFault = errors.New("no space left on device")
 
-// Fail makes the server's answers errors.
+// Fail makes the server's answers errors. The follower stands still meanwhile: it would see what was stored all the same.
 func (p *place) Fail(persisted bool) {
 	log := p.newest()
+	if log.store == nil {
+		log.follower.Stop()
+	}
 	log.store = func(ctx context.Context, c *batchCall) (result, error) {
 		if persisted {
 			if _, err := log.attempt(ctx, c); err != nil {
@@ -143,7 +146,14 @@ func (p *place) Fail(persisted bool) {
 	}
 }
 
-func (p *place) Heal() { p.newest().store = nil }
+// Heal implements logtest.Faulty.
+func (p *place) Heal() {
+	if log := p.newest(); log.store != nil {
+		log.store = nil
+		log.follower = log.newFollower()
+		log.follower.Start()
+	}
+}
 
 // Cut implements logtest.Cutter: the log's connections break, and no other can be made.
 func (p *place) Cut(log persistence.Log) {
