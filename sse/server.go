@@ -230,8 +230,10 @@ func New(o Options) (*Server, error) {
 	for _, l := range o.listeners() {
 		a, err := newAcceptor(l)
 		if err != nil {
-			s.Refuse()
-			s.poller.stop()
+			for _, l := range s.listeners {
+				_ = l.Close()
+			}
+			p.stop()
 			return nil, err
 		}
 		s.listeners = append(s.listeners, &listener{acceptor: a, server: s, tls: l == o.TLSListener})

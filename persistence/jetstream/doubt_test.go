@@ -16,7 +16,7 @@ func refuseTwice(t *testing.T, log *Log) {
 	t.Helper()
 	nc := dialServer(t)
 	prefix, refused := "refused."+log.target.stream+".", 0
-	_, err := nc.Subscribe(prefix+">", func(m *nats.Msg) {
+	serve(t, nc, prefix+">", func(m *nats.Msg) {
 		call := strings.TrimPrefix(m.Subject, prefix)
 		if strings.HasPrefix(call, "STREAM.MSG.GET.") && refused < 2 {
 			refused++
@@ -25,12 +25,6 @@ func refuseTwice(t *testing.T, log *Log) {
 		}
 		_ = nc.PublishRequest("$JS.API."+call, m.Reply, m.Data)
 	})
-	if err == nil {
-		err = nc.Flush()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	log.engine.prefix = prefix
 }
 

@@ -30,6 +30,18 @@ func dialServer(t testing.TB) *nats.Conn {
 	return nc
 }
 
+// serve has a connection answer what is asked on a subject.
+func serve(t testing.TB, nc *nats.Conn, subject string, f nats.MsgHandler) {
+	t.Helper()
+	_, err := nc.Subscribe(subject, f)
+	if err == nil {
+		err = nc.Flush()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // answer is a message of a page: its sequence, or 0 for the end of the page, and what it says of its predecessor.
 type answer struct{ sequence, previous uint64 }
 
@@ -68,7 +80,7 @@ func TestPageCut(t *testing.T) {
 			t.Parallel()
 			nc, other := dialServer(t), dialServer(t)
 			prefix, pages := "cut."+nc.NewInbox()+".", 0
-			_, err := other.Subscribe(prefix+"DIRECT.GET.s", func(m *nats.Msg) {
+			serve(t, other, prefix+"DIRECT.GET.s", func(m *nats.Msg) {
 				page := whole
 				if pages++; pages == 1 {
 					page = c.first
@@ -77,12 +89,6 @@ func TestPageCut(t *testing.T) {
 					_ = other.PublishMsg(a.message(m.Reply))
 				}
 			})
-			if err == nil {
-				err = other.Flush()
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
 			var cuts atomic.Int32
@@ -107,17 +113,11 @@ func TestLostQuestionIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	nc, other := dialServer(t), dialServer(t)
 	prefix, asked := "cut."+nc.NewInbox()+".", 0
-	_, err := other.Subscribe(prefix+"STREAM.INFO.s", func(m *nats.Msg) {
+	serve(t, other, prefix+"STREAM.INFO.s", func(m *nats.Msg) {
 		if asked++; asked > 1 {
 			_ = m.Respond([]byte(`{"state":{"last_seq":7}}`))
 		}
 	})
-	if err == nil {
-		err = other.Flush()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	e := engine{nc: nc, prefix: prefix, again: askAgain}
@@ -132,7 +132,7 @@ func cutFirstPage(t testing.TB, log *Log, from, count int) {
 	t.Helper()
 	nc := dialServer(t)
 	prefix, pages := "cut."+log.target.stream+".", 0
-	_, err := nc.Subscribe(prefix+">", func(m *nats.Msg) {
+	serve(t, nc, prefix+">", func(m *nats.Msg) {
 		call := strings.TrimPrefix(m.Subject, prefix)
 		inbox := nc.NewInbox()
 		answers, err := nc.SubscribeSync(inbox)
@@ -161,12 +161,6 @@ func cutFirstPage(t testing.TB, log *Log, from, count int) {
 			}
 		}
 	})
-	if err == nil {
-		err = nc.Flush()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	log.engine.prefix = prefix
 }
 
