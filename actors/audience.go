@@ -1,17 +1,22 @@
 package actors
 
 import (
+	"slices"
+	"strconv"
+
 	"hubd/mercure"
 	"hubd/topics"
 )
 
-// audience is the set of joined subscribers that have the same matchers and the same grants, so that
-// what a round holds for one it holds for all. Owned by the hub actor.
+// audience is the set of joined subscribers of one worker that have the same matchers and the same grants, so that
+// what a round holds for one it holds for all. Owned by the hub actor, but for what the worker does in its turn.
 type audience struct {
 	key     string
 	want    *topics.Set
 	grants  *topics.Set
 	members []*Subscriber
+	// lent says that the worker may be looking at the members: none of them may change its place.
+	lent bool
 	// follows and reads are the audience's places in the indexes of matchers and of grants.
 	follows, reads listing
 
@@ -21,6 +26,18 @@ type audience struct {
 	// round is the round that pending belongs to: the indexes of its events for this audience.
 	round   uint64
 	pending []int
+
+	// posts are for the worker, which takes no more than mergeBytes of them at a time; see post.go.
+	posts      pile[post, *post]
+	turn       turn
+	worker     *worker
+	mergeBytes int
+}
+
+func newAudience(key string, want, grants *topics.Set, w *worker, mergeBytes int) *audience {
+	a := &audience{key: key, want: want, grants: grants, worker: w, mergeBytes: mergeBytes, posts: pile[post, *post]{end: w.noPost}}
+	a.turn.runner = a
+	return a
 }
 
 // listing is where an audience stands in an index: the entry of each of its selectors, and the place
@@ -42,9 +59,11 @@ type place struct {
 	which    int
 }
 
-// audienceKey is equal for equal matchers and equal grants. Keys of sets hold NUL between selectors and no
+// audienceKey is equal for equal matchers, equal grants and the same worker. Keys of sets hold NUL between selectors and no
 // other control character, so a matcher cannot be taken for a grant.
-func audienceKey(want, grants *topics.Set) string { return want.Key() + "\x01" + grants.Key() }
+func audienceKey(want, grants *topics.Set, w *worker) string {
+	return want.Key() + "\x01" + grants.Key() + "\x01" + strconv.Itoa(w.number)
+}
 
 // may reports whether the audience's grants allow it to read the event (invariant I3).
 func may(grants *topics.Set, e *mercure.Event) bool {
@@ -59,6 +78,9 @@ func (a *audience) enter(s *Subscriber) {
 
 // exit takes a subscriber off by moving the last one into its place.
 func (a *audience) exit(s *Subscriber) {
+	if a.lent {
+		a.members, a.lent = slices.Clone(a.members), false
+	}
 	last := len(a.members) - 1
 	a.members[s.place] = a.members[last]
 	a.members[s.place].place = s.place

@@ -47,6 +47,26 @@ func newBatch(events []*mercure.Event) *batch {
 	return b
 }
 
+// concat makes one batch of several, which is the one that it is if they are one.
+func concat(parts []*batch) *batch {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	size, count := 0, 0
+	for _, b := range parts {
+		size, count = size+len(b.frames), count+len(b.marks)
+	}
+	whole := &batch{frames: make([]byte, 0, size), marks: make([]mark, 0, count), accepted: parts[0].accepted, cost: int64(size)}
+	for _, b := range parts {
+		before := len(whole.frames)
+		whole.frames = append(whole.frames, b.frames...)
+		for _, m := range b.marks {
+			whole.marks = append(whole.marks, mark{m.position, before + m.end})
+		}
+	}
+	return whole
+}
+
 // remainder is the part of an event that a full socket did not take.
 func remainder(e *mercure.Event, written int) *batch {
 	frames := e.Frame()[written:]

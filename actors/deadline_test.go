@@ -44,7 +44,7 @@ func (m *timed) pass(c *client) {
 
 func begun(t *testing.T, room int) (*timed, *client) {
 	m, c := newTimed(t, room)
-	m.toSubscriber(c.s, attach{c.s, true})
+	m.employ(c.s, true)
 	m.settle()
 	return m, c
 }
@@ -75,20 +75,20 @@ func TestStalledStreamEnds(t *testing.T) {
 		m.publish()
 	}
 	for m.stepHub() {
-		for m.stepClient(c) {
+		for m.stepTurn() {
 		}
 	}
 	stalled := m.clock
 	for m.armed.Sub(stalled) < 5*time.Second {
 		m.clock = m.armed
 		m.toSubscriber(c.s, tick{})
-		m.stepClient(c)
+		m.stepTurn()
 	}
 	m.pass(c)
 	if !c.closed || c.reason != ReasonStalled {
 		t.Fatalf("stream is closed: %v, for %s", c.closed, c.reason)
 	}
-	if c.s.queued.Load() != 0 || m.stats.QueuedBytes() != 0 {
+	if c.s.queued.load() != 0 || m.stats.QueuedBytes() != 0 {
 		t.Fatal("an ended stream still counts queued bytes")
 	}
 }
@@ -97,7 +97,7 @@ func TestTokenEndsStreamOnTime(t *testing.T) {
 	t.Parallel()
 	m, c := newTimed(t, 1000)
 	c.s.expires = m.clock.Add(3 * time.Second)
-	m.toSubscriber(c.s, attach{c.s, true})
+	m.employ(c.s, true)
 	m.settle()
 	if !m.armed.Equal(c.s.expires) {
 		t.Fatalf("stream is woken at %s, its token ends at %s", m.armed, c.s.expires)
@@ -112,7 +112,7 @@ func TestLifetimeEndsStream(t *testing.T) {
 	t.Parallel()
 	m, c := newTimed(t, 1000)
 	c.s.lifetime = m.clock.Add(time.Second)
-	m.toSubscriber(c.s, attach{c.s, true})
+	m.employ(c.s, true)
 	m.settle()
 	m.pass(c)
 	if !c.closed || c.reason != ReasonLifetime {
@@ -138,7 +138,7 @@ func TestDrainTellsWhenToComeBack(t *testing.T) {
 	late := &client{room: 1000}
 	late.s = &Subscriber{hub: m, conn: late, want: m.set(), member: -1, prelude: []byte(simPrelude)}
 	m.clients = append(m.clients, late)
-	m.toSubscriber(late.s, attach{late.s, true})
+	m.employ(late.s, true)
 	m.settle()
 	if !late.s.draining {
 		t.Fatal("a late stream is not told of the drain")
@@ -156,7 +156,7 @@ func TestCursorThatFallsBehindEndsStream(t *testing.T) {
 	c := &client{room: 10000, cursor: &Cursor{Position: head, Known: true}}
 	c.s = &Subscriber{hub: m, conn: c, want: m.set(), member: -1, cursor: head, anchored: true}
 	m.clients = append(m.clients, c)
-	m.toSubscriber(c.s, attach{c.s, false})
+	m.employ(c.s, false)
 	for range 20 {
 		m.publish()
 	}
@@ -169,7 +169,7 @@ func TestCursorThatFallsBehindEndsStream(t *testing.T) {
 	c = &client{room: 10000, cursor: &Cursor{}, opened: 1 << 62}
 	c.s = &Subscriber{hub: m, conn: c, want: m.set(), member: -1, prelude: []byte(simPrelude)}
 	m.clients = append(m.clients, c)
-	m.toSubscriber(c.s, attach{c.s, false})
+	m.employ(c.s, false)
 	m.settle()
 	if c.closed || c.s.state != live || c.s.cursor < before {
 		t.Fatalf("stream is closed: %v, for %s, at %d", c.closed, c.reason, c.s.cursor)

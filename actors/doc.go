@@ -4,15 +4,17 @@
 // A store is a log, and every subscriber is a cursor on that log. The hub actor is the sequencer: it
 // reads the committed events in order, a batch at a time, and shows each to the topic actors that it
 // addresses. A topic actor knows who follows its topic. What a batch holds for one audience (the
-// subscribers with the same matchers and the same grants) is concatenated once and handed to each of
-// its subscriber actors, which own a connection, a cursor and the reason for ending.
+// subscribers of one worker with the same matchers and the same grants) is concatenated once and posted to the audience. In
+// the audience's turn the worker hands it to each of the subscriber actors, which own a connection, a cursor and the reason for
+// ending.
 //
 // Order: topic actors run on the synchronized dispatcher with the hub actor as their only sender, so
 // the whole fan-out of an event happens in log order without a goroutine switch, and no two topics
-// race towards a subscriber (invariant I2). Subscriber actors run in parallel on all cores.
+// race towards a subscriber (invariant I2). Subscriber actors run in parallel on all cores. What the hub actor tells a member of
+// an audience is posted there too, so it keeps its place among the batches.
 //
 // Bounds: a mailbox here has no bound of its own. What may wait for a subscriber is counted in bytes; past the
-// bound the subscriber is taken out of its audience, forgets what waits and goes back to reading the
+// bound the subscriber leaves its audience, forgets what waits and goes back to reading the
 // log from its cursor. A slow stream costs a cursor, not memory, and loses nothing that is retained.
 //
 // Back-pressure: a round of the fan-out waits while the workers have enough in hand, and publishes wait while the
@@ -21,7 +23,7 @@
 //
 // A subscriber's life:
 //
-//	opening ──joined──> live ──overflowed──> reading
+//	opening ──joined──> live ──overran──> reading
 //	   │                 ^                   │    ^
 //	   │ has a cursor    │ joined,           │    │ joined, the
 //	   └────────────> reading ──at head──> joining │ cursor is behind

@@ -133,7 +133,7 @@ func (q *sequencer) inquire(m inquiry) {
 	at, dispatched := q.journal.at(m.position), q.stats.Dispatched()
 	for _, s := range q.members {
 		if s.past.id == m.id {
-			q.out.toSubscriber(s, inspect{m.position, dispatched, at, m.reply})
+			q.tell(s, inspect{m.position, dispatched, at, m.reply})
 			return
 		}
 	}

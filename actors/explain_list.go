@@ -76,7 +76,7 @@ func (f *StreamFilter) list(all register) *StreamList {
 	}
 	for _, s := range chosen {
 		one := ListedStream{
-			Stream: s.past.id.String(), Opened: s.past.openedAt(), QueuedBytes: s.queued.Load(), Matchers: explainMatchers(s.want),
+			Stream: s.past.id.String(), Opened: s.past.openedAt(), QueuedBytes: s.queued.load(), Matchers: explainMatchers(s.want),
 		}
 		if s.identity != nil {
 			one.Subject = s.identity.Subject

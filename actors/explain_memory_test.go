@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,31 +44,19 @@ func TestJournalDoesNotAllocate(t *testing.T) { // not parallel: it counts alloc
 	}
 }
 
-// handOverWatch is an outbox that looks at the journal when a subscriber is sent events.
-type handOverWatch struct {
-	*simulation
-	noted []bool
-}
-
-func (w *handOverWatch) toSubscriber(s *Subscriber, message any) {
-	if b, is := message.(*batch); is {
-		w.noted = append(w.noted, !w.q.journal.at(b.marks[0].position).IsZero())
-	}
-	w.simulation.toSubscriber(s, message)
-}
-
 // A round is noted before it is handed over: no delivery is earlier than its fan-out.
 func TestRoundsAreNotedBeforeTheyAreHandedOver(t *testing.T) {
 	t.Parallel()
-	m, c := newTimed(t, 1000)
-	w := &handOverWatch{simulation: m.simulation}
-	m.q.out, m.q.journal = w, newJournal(8, func() time.Time { return m.clock })
-	m.toSubscriber(c.s, attach{c.s, true})
-	m.settle()
+	m, c := begun(t, 1000)
+	var handedOver []bool
+	m.q.journal = newJournal(8, func() time.Time {
+		handedOver = append(handedOver, c.s.audience.posts.filled())
+		return m.clock
+	})
 	m.publish()
-	m.settle()
-	if len(w.noted) == 0 || slices.Contains(w.noted, false) {
-		t.Errorf("noted when handed over: %v", w.noted)
+	m.stepHub()
+	if len(handedOver) != 1 || handedOver[0] || !c.s.audience.posts.filled() {
+		t.Errorf("handed over when noted: %v, and then: %v", handedOver, c.s.audience.posts.filled())
 	}
 }
 

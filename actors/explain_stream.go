@@ -128,7 +128,7 @@ func (s *Subscriber) onInspect(m inspect) {
 	i := &inspection{
 		past: s.past, want: s.want, grants: s.grants,
 		reached: s.reached(), live: s.joined,
-		queued: s.queued.Load(), lastWrite: s.lastWrite,
+		queued: s.queued.load(), lastWrite: s.lastWrite,
 		waits:      s.current != nil && has(s.current) || slices.ContainsFunc(s.pending, has),
 		idle:       s.current == nil && len(s.pending) == 0 && s.prelude == nil,
 		dispatched: m.dispatched, fanned: m.fanned,

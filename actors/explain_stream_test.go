@@ -31,12 +31,12 @@ func TestExplainStreamsThatAreEnding(t *testing.T) {
 	m, c := newTimed(t, 1000)
 	m.q.departed = newDeparted(8)
 	c.s.past.id = streamID(1)
-	m.toSubscriber(c.s, attach{c.s, true})
+	m.employ(c.s, true)
 	m.settle()
-	(&subscriberActor{s: c.s}).receive(hungUp{})
+	c.s.end(ReasonClient)
 	reply := make(chan *inspection, 1)
 	m.q.inquire(inquiry{streamID(1), 1, reply})
-	for m.stepHub() || m.stepClient(c) {
+	for m.stepHub() || m.stepTurn() {
 		continue
 	}
 	if i := <-reply; i == nil || !i.over || i.reason != ReasonClient || !i.ended.Equal(m.clock) {
@@ -91,12 +91,12 @@ func TestOverflowedStreamsAreNotLive(t *testing.T) {
 	t.Parallel()
 	m, c := newTimed(t, 1000)
 	c.s.past.opened = m.clock.UnixNano()
-	m.toSubscriber(c.s, attach{c.s, true})
+	m.employ(c.s, true)
 	m.settle()
 	if c.s.past.liveSince().IsZero() || c.s.past.overflowed {
 		t.Fatalf("a stream that is live: %+v", c.s.past)
 	}
-	c.s.onOverflowed()
+	c.s.overrun()
 	if !c.s.past.liveSince().IsZero() || !c.s.past.overflowed {
 		t.Errorf("a stream that reads history: %+v", c.s.past)
 	}

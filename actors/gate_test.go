@@ -78,7 +78,8 @@ func TestSequencerWaitsForTheWorkers(t *testing.T) {
 	}
 	c := &client{room: 1 << 20}
 	c.s = &Subscriber{hub: m, conn: c, want: all, grants: all, member: -1}
-	m.q.enrol(c.s, true)
+	m.employ(c.s, true)
+	m.settle()
 	publish := func(topic string) {
 		if _, err := m.log.Append([]*mercure.Event{mercure.NewEvent(&mercure.Update{Topics: []string{topic}})}); err != nil {
 			t.Fatal(err)
@@ -88,7 +89,7 @@ func TestSequencerWaitsForTheWorkers(t *testing.T) {
 		}
 	}
 	publish("1")
-	size := c.mail[len(c.mail)-1].message.(*batch).cost
+	size := c.s.audience.posts.newest.Load().batch.cost
 	m.q.queueBytes = 4*size - 1 // two make more than half of it, and one more than a quarter
 	for _, topic := range []string{"2", "3", "4"} {
 		publish(topic)
@@ -97,7 +98,6 @@ func TestSequencerWaitsForTheWorkers(t *testing.T) {
 		t.Fatalf("with two rounds under way %d events were fanned out, and word was asked for %d times", got, len(out.asked))
 	}
 	m.q.handled(out.asked[0])
-	c.s.queued.Store(0) // written
 	if m.q.ahead != (handled{}) {
 		t.Fatalf("the workers have %+v in hand after all was handled", m.q.ahead)
 	}
@@ -107,7 +107,7 @@ func TestSequencerWaitsForTheWorkers(t *testing.T) {
 	if got := m.stats.Dispatched(); got != 4 {
 		t.Fatalf("after a round %d events were fanned out, want all 4", got)
 	}
-	last := c.mail[len(c.mail)-1].message.(*batch)
+	last := c.s.audience.posts.newest.Load().batch
 	if len(last.marks) != 2 {
 		t.Errorf("the last batch holds %d events, want the two that came meanwhile", len(last.marks))
 	}

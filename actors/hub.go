@@ -151,7 +151,7 @@ func New(o Options) (*Hub, error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
 	}
-	h := &Hub{o: o, lim: limits{o.Heartbeat, o.DispatchTimeout}, quit: make(chan struct{}), fault: make(chan error, 1), broken: make(chan struct{}), emptied: make(chan struct{}, 1)}
+	h := &Hub{o: o, lim: limits{o.Heartbeat, o.DispatchTimeout, o.QueueBytes}, quit: make(chan struct{}), fault: make(chan error, 1), broken: make(chan struct{}), emptied: make(chan struct{}, 1)}
 	h.scratches.New = func() any { b := make([]byte, 0, scratchBytes); return &b }
 	h.workers = newWorkers(runtime.GOMAXPROCS(0))
 	h.stats.tallies = h.workers.tallies()

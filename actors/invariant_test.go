@@ -24,7 +24,7 @@ func TestInvariantI4QueuesAreBounded(t *testing.T) {
 			}
 			bound := max(m.q.queueBytes, largest, int64(m.q.batchBytes))
 			for i, c := range m.clients {
-				if queued := c.s.queued.Load(); queued > bound {
+				if queued := c.s.queued.load(); queued > bound {
 					t.Fatalf("seed %d: %d bytes wait for client %d, the bound is %d", seed, queued, i, bound)
 				}
 			}
@@ -67,7 +67,7 @@ func TestInvariantI6NoLockBetweenLogAndSocket(t *testing.T) {
 			stack = append(stack, frame.Function)
 		}
 		text := strings.Join(stack, "\n")
-		for _, hot := range []string{"(*sequencer).advance", "(*sequencer).handOver", "(*Subscriber).onBatch", "(*Subscriber).flush", "(*mailbox).post", "(*worker).schedule"} {
+		for _, hot := range []string{"(*sequencer).advance", "(*sequencer).handOver", "(*audience).run", "(*Subscriber).onBatch", "(*Subscriber).flush", "(*mailbox).post", "(*worker).schedule"} {
 			if strings.Contains(text, "hubd/actors."+hot) && strings.Contains(text, "sync.(*Mutex)") {
 				t.Errorf("a lock was waited for on the way of an event:\n%s", text)
 			}

@@ -17,8 +17,9 @@ type mailbox struct {
 	worker  *worker
 	invoker actor.MessageInvoker
 
-	// Owned by the worker: what was taken and is still to be delivered, and whether the actor has panicked.
-	taken  *letter
+	// s is the actor's subscriber. Owned by the worker once it is attached.
+	s *Subscriber
+	// failed says that the actor has panicked. Owned by the worker.
 	failed bool
 }
 
@@ -44,7 +45,7 @@ func (m *mailbox) post(l *letter) {
 // follows need not look for it in the registry of processes.
 func (m *mailbox) PostUserMessage(message any) {
 	if a, ok := message.(attach); ok {
-		a.s.inbox = m
+		a.s.inbox, m.s = m, a.s
 	}
 	m.send(message)
 }
@@ -66,10 +67,7 @@ func (m *mailbox) UserMessageCount() int { return 0 }
 // run is the actor's turn. Called by the worker.
 func (m *mailbox) run() {
 	for range passes {
-		m.taken = m.letters.take()
-		for m.taken != nil {
-			m.deliver()
-		}
+		m.deliver(m.letters.take())
 		if m.letters.rest() {
 			return
 		}
@@ -77,18 +75,31 @@ func (m *mailbox) run() {
 	m.worker.schedule(&m.turn)
 }
 
-// deliver gives the actor what was taken, up to a message on which it panics.
-func (m *mailbox) deliver() {
-	var l *letter
+// hand gives the actor a message that reached it through its audience, after those that wait in the mailbox. Called by the
+// worker.
+func (m *mailbox) hand(message any) {
+	if m.letters.filled() {
+		m.deliver(m.letters.take()) // the turn that is due finds the rest
+	}
+	m.deliver(&letter{message: message})
+}
+
+// deliver gives the actor what was taken, the oldest first.
+func (m *mailbox) deliver(l *letter) {
+	for l != nil {
+		l = m.deliverSome(l)
+	}
+}
+
+// deliverSome goes on until the actor panics on a message, and returns what came after that.
+func (m *mailbox) deliverSome(l *letter) (rest *letter) {
 	defer func() {
 		if r := recover(); r != nil {
-			m.failed = true
-			m.invoker.EscalateFailure(r, l.message)
+			rest = l.next
+			m.fail(r, l.message)
 		}
 	}()
-	for m.taken != nil {
-		l = m.taken
-		m.taken = l.next
+	for ; l != nil; l = l.next {
 		switch {
 		case !l.system:
 			if !m.failed {
@@ -98,6 +109,16 @@ func (m *mailbox) deliver() {
 			m.invoker.InvokeSystemMessage(l.message)
 		}
 	}
+	return nil
+}
+
+// fail says that the actor has panicked: it gets nothing more but the end.
+func (m *mailbox) fail(reason, message any) {
+	m.failed = true
+	if m.s != nil {
+		m.s.joined = false
+	}
+	m.invoker.EscalateFailure(reason, message)
 }
 
 // suspends reports whether a system message is about the mailbox itself, which has suspended itself already.

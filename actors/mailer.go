@@ -25,8 +25,6 @@ type mailer interface {
 	now() time.Time
 	limits() *limits
 	counters() *Stats
-	// tally is that of the worker that runs the subscriber.
-	tally(s *Subscriber) *tally
 	scratch() *[]byte
 	release(*[]byte)
 	// revoked reports whether the identity, which may be nil, may have no stream any more.
@@ -35,7 +33,9 @@ type mailer interface {
 	gone(s *Subscriber, r Reason)
 }
 
-// limits are the times that bound a stream.
+// limits are what bounds a stream.
 type limits struct {
 	heartbeat, dispatch time.Duration
+	// queue is how many bytes may wait for it.
+	queue int64
 }

@@ -10,13 +10,14 @@ import (
 //
 //	sender            receiver     messages
 //	tail              hub          available
-//	edge, subscriber  hub          enrol, join, leave, inquiry
+//	edge, subscriber  hub          enrol, join, overran, leave, inquiry
 //	Hub               hub          settle, drain, release
 //	edge              hub          census, revoke, roll, followed
 //	hub               hub          available, sweep
 //	workers           hub          handled
 //	hub               topic        deliver
-//	hub               subscriber   *batch, joined, overflowed, revoked, drainAt, release, inspect, left
+//	hub               audience     post: a batch for all members, or a message for one of them
+//	hub               subscriber   joined, revoked, drainAt, release, inspect, left
 //	edge              subscriber   attach, writable, hungUp
 //	replayer          subscriber   *page
 //	wheel             subscriber   tick
@@ -30,6 +31,8 @@ type (
 	}
 	// join asks to be handed events as they come.
 	join struct{ s *Subscriber }
+	// overran takes a subscriber out of its audience: its queue was full.
+	overran struct{ s *Subscriber }
 	// leave takes a subscriber off that ended for the reason at that time; left answers it.
 	leave struct {
 		s      *Subscriber
@@ -89,8 +92,6 @@ type (
 	}
 	// joined says that every event after the position will be handed over.
 	joined struct{ at uint64 }
-	// overflowed says that no more events will be handed over: the queue was full.
-	overflowed struct{}
 	// revoked says that the stream's token was revoked, or a topic that it follows.
 	revoked struct{}
 	// drainAt sets the time at which the stream ends because the hub stops.

@@ -34,6 +34,12 @@ func (p *pile[T, P]) add(item *T) (resting bool) {
 	}
 }
 
+// filled reports whether there are items; one that is being added may not be seen yet.
+func (p *pile[T, P]) filled() bool {
+	newest := p.newest.Load()
+	return newest != nil && newest != p.end
+}
+
 // take empties the pile and returns its items, the oldest first, each linked to the next. For the receiver alone.
 func (p *pile[T, P]) take() (oldest *T) {
 	for item := p.newest.Swap(p.end); item != nil && item != p.end; {

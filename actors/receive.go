@@ -43,8 +43,6 @@ func (a *subscriberActor) receive(message any) {
 		a.s = m.s
 		a.s.conn.Watch(a.s)
 		a.s.begin(m.live)
-	case *batch:
-		a.s.onBatch(m)
 	case tick:
 		a.s.onTick()
 	case writable:
@@ -55,8 +53,6 @@ func (a *subscriberActor) receive(message any) {
 		a.s.onPage(m)
 	case joined:
 		a.s.onJoined(m.at)
-	case overflowed:
-		a.s.onOverflowed()
 	case revoked:
 		a.s.onRevoked()
 	case drainAt:
@@ -122,6 +118,8 @@ func (a *hubActor) Receive(ctx actor.Context) {
 		a.q.enrol(m.s, m.live)
 	case join:
 		a.q.join(m.s)
+	case overran:
+		a.q.exit(m.s)
 	case leave:
 		a.q.leave(m)
 	case sweep:
@@ -210,7 +208,6 @@ func (h *Hub) disarm(d *deadline)            { h.wheel.disarm(d) }
 func (h *Hub) now() time.Time                { return time.Now() }
 func (h *Hub) limits() *limits               { return &h.lim }
 func (h *Hub) counters() *Stats              { return &h.stats }
-func (h *Hub) tally(s *Subscriber) *tally    { return &s.inbox.worker.tally }
 
 func (h *Hub) scratch() *[]byte { return h.scratches.Get().(*[]byte) }
 func (h *Hub) release(b *[]byte) {

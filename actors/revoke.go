@@ -48,7 +48,7 @@ func (h *Hub) revoked(i *Identity) bool {
 func (q *sequencer) revoke(followed []string, is func(*Identity) bool) (ended int) {
 	for _, s := range q.members {
 		if is(s.identity) || follows(s.want, followed) {
-			q.out.toSubscriber(s, revoked{})
+			q.tell(s, revoked{})
 			ended++
 		}
 	}

@@ -170,8 +170,7 @@ func (q *sequencer) handled(m handled) {
 	q.ahead.bytes -= m.bytes
 }
 
-// handOver gives every touched audience its batch. A subscriber whose queue has no room leaves its
-// audience here, so later rounds do not look at it, and reads the log instead.
+// handOver gives every touched audience its batch.
 func (q *sequencer) handOver() {
 	var handed handled
 	for _, a := range q.round.touched {
@@ -179,19 +178,18 @@ func (q *sequencer) handOver() {
 		handed.batches += len(a.members)
 		handed.bytes = max(handed.bytes, b.cost)
 		q.stats.handed.Add(b.cost * int64(len(a.members)))
-		for i := 0; i < len(a.members); {
-			s := a.members[i]
-			if s.offer(b, q.queueBytes) {
-				q.out.toSubscriber(s, b)
-				i++
-				continue
-			}
-			q.stats.handed.Add(-b.cost)
-			q.exit(s)
-			q.out.toSubscriber(s, overflowed{})
-		}
+		a.hand(b)
 	}
 	q.count(handed)
+}
+
+// tell sends a message to a subscriber, after everything that its audience was sent.
+func (q *sequencer) tell(s *Subscriber, message any) {
+	if s.audience == nil {
+		q.out.toSubscriber(s, message)
+		return
+	}
+	s.audience.send(&post{to: s, message: message})
 }
 
 // count adds a round to what the workers have in hand. Word is asked for after half of what they may have, not after
@@ -215,7 +213,7 @@ func (q *sequencer) enrol(s *Subscriber, live bool) {
 	if live {
 		q.enter(s)
 		_, head := q.log.Bounds()
-		q.out.toSubscriber(s, joined{head})
+		q.tell(s, joined{head})
 	}
 	// After the head was read: the event of its arrival may be stored at once, and comes after the stream has joined.
 	if s.presence != nil && s.presence.state == arriving {
@@ -223,9 +221,9 @@ func (q *sequencer) enrol(s *Subscriber, live bool) {
 	}
 	switch {
 	case q.releasing != nil:
-		q.out.toSubscriber(s, release{q.releasing})
+		q.tell(s, release{q.releasing})
 	case !q.draining.IsZero():
-		q.out.toSubscriber(s, drainAt{q.draining})
+		q.tell(s, drainAt{q.draining})
 	}
 }
 
@@ -236,7 +234,7 @@ func (q *sequencer) join(s *Subscriber) {
 		return
 	}
 	q.enter(s)
-	q.out.toSubscriber(s, joined{q.stats.dispatched.Load()})
+	q.tell(s, joined{q.stats.dispatched.Load()})
 }
 
 // leave forgets a subscriber, which may have ended before it was enrolled.
@@ -271,10 +269,10 @@ func (q *sequencer) census() []mercure.Subscription {
 }
 
 func (q *sequencer) enter(s *Subscriber) {
-	key := audienceKey(s.want, s.grants)
+	key := audienceKey(s.want, s.grants, s.inbox.worker)
 	a := q.audiences[key]
 	if a == nil {
-		a = &audience{key: key, want: s.want, grants: s.grants}
+		a = newAudience(key, s.want, s.grants, s.inbox.worker, q.batchBytes)
 		a.follows.attach(a, q.index, s.want)
 		a.reads.attach(a, q.grants, s.grants)
 		q.audiences[key] = a
@@ -332,7 +330,7 @@ func (q *sequencer) sweep() {
 func (q *sequencer) drain(now time.Time, over time.Duration) {
 	q.draining = now.Add(over)
 	for i, s := range q.members {
-		q.out.toSubscriber(s, drainAt{now.Add(over * time.Duration(i+1) / time.Duration(len(q.members)))})
+		q.tell(s, drainAt{now.Add(over * time.Duration(i+1) / time.Duration(len(q.members)))})
 	}
 }
 
@@ -340,6 +338,6 @@ func (q *sequencer) drain(now time.Time, over time.Duration) {
 func (q *sequencer) release(to *released) {
 	q.releasing = to
 	for _, s := range q.members {
-		q.out.toSubscriber(s, release{to})
+		q.tell(s, release{to})
 	}
 }

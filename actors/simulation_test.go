@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -17,8 +18,8 @@ import (
 	"hubd/topics"
 )
 
-// simulation is the hub without goroutines, clock or network: every mailbox, socket and replay is a
-// list from which a seeded source of chance takes the next thing to happen. Invariants I1, I2 and I3
+// simulation is the hub without goroutines, clock or network: the turns of mailboxes and audiences, every socket and every
+// replay are lists from which a seeded source of chance takes the next thing to happen. Invariants I1, I2 and I3
 // must hold whatever the order.
 type simulation struct {
 	t     *testing.T
@@ -30,21 +31,24 @@ type simulation struct {
 	clock time.Time
 
 	toDo    []any // the hub's mailbox
+	workers *workers
+	due     []*turn // the workers'
 	clients []*client
 	reads   []*readRequest
 	events  []*mercure.Event // all that was committed
 	retired []*Subscriber    // released
 }
 
-// client is a subscriber, its mailbox, and the far end of its connection.
+// client is a subscriber and the far end of its connection.
 type client struct {
-	s    *Subscriber
-	mail []letterTo
+	s *Subscriber
 
 	buffer   []byte // in the socket
 	room     int    // the socket's size
 	full     bool
 	received []byte
+	writes   int
+	panics   bool
 	closed   bool
 	reason   Reason
 
@@ -53,20 +57,18 @@ type client struct {
 	opened uint64 // the head when the client saw the prelude
 }
 
-// letterTo is a message to a client's subscriber, or to one that has released it.
-type letterTo struct {
-	s       *Subscriber
-	message any
-}
-
 const simPrelude = "HEAD\n"
 
 func (c *client) Watch(*Subscriber) {}
 
 func (c *client) Write(p []byte) (int, error) {
-	if c.closed {
+	switch {
+	case c.closed:
 		return 0, errors.New("closed")
+	case c.panics:
+		panic("defect")
 	}
+	c.writes++
 	n := min(len(p), c.room-len(c.buffer))
 	c.buffer = append(c.buffer, p[:n]...)
 	c.full = n < len(p)
@@ -88,7 +90,8 @@ func newSimulation(t *testing.T, seed uint64, retention persistence.Retention) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &simulation{t: t, rng: rand.New(rand.NewPCG(seed, 1)), space: space, clock: time.Unix(1e9, 0), stats: Stats{tallies: []*tally{{}}}}
+	m := &simulation{t: t, rng: rand.New(rand.NewPCG(seed, 1)), space: space, clock: time.Unix(1e9, 0), workers: newWorkers(2)}
+	m.stats.tallies = m.workers.tallies()
 	if m.log, err = memory.Open(memory.Options{Retention: retention}); err != nil {
 		t.Fatal(err)
 	}
@@ -114,9 +117,16 @@ func (m *simulation) toHub(message any) { m.toDo = append(m.toDo, message) }
 
 func (m *simulation) whenHandled(h handled) { m.toHub(h) }
 
-func (m *simulation) toSubscriber(s *Subscriber, message any) {
-	c := s.conn.(*client)
-	c.mail = append(c.mail, letterTo{s, message})
+func (m *simulation) toSubscriber(s *Subscriber, message any) { s.inbox.send(message) }
+
+// employ gives a subscriber its actor and begins its stream.
+func (m *simulation) employ(s *Subscriber, live bool) {
+	box := m.workers.newMailbox()
+	a := &subscriberActor{}
+	box.RegisterHandlers(&invoker{user: a.receive, failure: func(reason, message any) {
+		m.t.Fatalf("panic on %#v: %v\n%s", message, reason, debug.Stack())
+	}}, nil)
+	box.PostUserMessage(attach{s, live})
 }
 
 func (m *simulation) spawnTopic(t *topic) *topicRef {
@@ -131,9 +141,8 @@ func (m *simulation) read(q *readRequest)      { m.reads = append(m.reads, q) }
 func (m *simulation) arm(*deadline, time.Time) {}
 func (m *simulation) disarm(*deadline)         {}
 func (m *simulation) now() time.Time           { return m.clock }
-func (m *simulation) limits() *limits          { return &limits{} }
+func (m *simulation) limits() *limits          { return &limits{queue: m.q.queueBytes} }
 func (m *simulation) counters() *Stats         { return &m.stats }
-func (m *simulation) tally(*Subscriber) *tally { return m.stats.tallies[0] }
 func (m *simulation) scratch() *[]byte         { return new([]byte) }
 func (m *simulation) release(*[]byte)          {}
 func (m *simulation) revoked(*Identity) bool   { return false }
@@ -188,6 +197,9 @@ func (m *simulation) set() *topics.Set {
 
 func (m *simulation) connect() {
 	c := &client{room: 100 + m.rng.IntN(900)}
+	if m.rng.IntN(8) == 0 {
+		c.room = len(simPrelude) - 1 // until something was read
+	}
 	_, c.began = m.log.Bounds()
 	c.opened = 1 << 62
 	c.s = &Subscriber{hub: m, conn: c, want: m.set(), member: -1, prelude: []byte(simPrelude)}
@@ -207,15 +219,15 @@ func (m *simulation) connect() {
 		c.s.cursor, c.s.anchored = c.cursor.Position, c.cursor.Known
 	}
 	m.clients = append(m.clients, c)
-	m.toSubscriber(c.s, attach{c.s, c.cursor == nil})
+	m.employ(c.s, c.cursor == nil)
 }
 
 // handOver releases a stream and goes on with it as another hub would.
 func (m *simulation) handOver(c *client) {
 	to := new(released)
-	m.toSubscriber(c.s, release{to})
+	m.q.tell(c.s, release{to})
 	for len(to.all()) == 0 {
-		if !m.stepClient(c) {
+		if !m.stepTurn() {
 			return // it has ended
 		}
 	}
@@ -226,7 +238,7 @@ func (m *simulation) handOver(c *client) {
 		c.s.cursor, c.s.anchored = o.Cursor.Position, o.Cursor.Known
 	}
 	m.retired = append(m.retired, old)
-	m.toSubscriber(c.s, attach{c.s, o.Cursor == nil})
+	m.employ(c.s, o.Cursor == nil)
 }
 
 // stepHub lets the hub actor take a message.
@@ -252,6 +264,8 @@ func (m *simulation) stepHub() bool {
 		m.q.enrol(v.s, v.live)
 	case join:
 		m.q.join(v.s)
+	case overran:
+		m.q.exit(v.s)
 	case leave:
 		m.q.leave(v)
 	case inquiry:
@@ -262,15 +276,21 @@ func (m *simulation) stepHub() bool {
 	return true
 }
 
-// stepClient lets a subscriber actor take a message.
-func (m *simulation) stepClient(c *client) bool {
-	if len(c.mail) == 0 {
+// stepTurn lets a subscriber actor or an audience have its turn. Workers go by the order of their queues; nothing may
+// depend on it.
+func (m *simulation) stepTurn() bool {
+	for _, w := range m.workers.all {
+		for t := w.turns.take(); t != nil; t = t.next {
+			m.due = append(m.due, t)
+		}
+	}
+	if len(m.due) == 0 {
 		return false
 	}
-	next := c.mail[0]
-	c.mail = c.mail[1:]
-	a := subscriberActor{s: next.s}
-	a.receive(next.message)
+	i := m.rng.IntN(len(m.due))
+	t := m.due[i]
+	m.due = slices.Delete(m.due, i, i+1)
+	t.runner.run()
 	return true
 }
 
@@ -296,7 +316,7 @@ func (m *simulation) stepSocket(c *client, all bool) bool {
 		n = 1 + m.rng.IntN(n)
 	}
 	c.received = append(c.received, c.buffer[:n]...)
-	c.buffer = c.buffer[n:]
+	c.buffer, c.room = c.buffer[n:], max(c.room, 100)
 	if len(c.received) >= len(simPrelude) {
 		_, head := m.log.Bounds()
 		c.opened = min(c.opened, head)
@@ -326,7 +346,7 @@ func (m *simulation) step() {
 		m.stepRead()
 	case len(m.clients) == 0:
 	case n < 80:
-		m.stepClient(m.any())
+		m.stepTurn()
 	default:
 		m.stepSocket(m.any(), false)
 	}
@@ -337,8 +357,8 @@ func (m *simulation) settle() {
 	for busy := true; busy; {
 		busy = m.stepHub()
 		busy = m.stepRead() || busy
+		busy = m.stepTurn() || busy
 		for _, c := range m.clients {
-			busy = m.stepClient(c) || busy
 			busy = m.stepSocket(c, true) || busy
 		}
 	}
@@ -466,8 +486,8 @@ func (m *simulation) checkNothingLeft(seed uint64) {
 		m.retired = append(m.retired, c.s)
 	}
 	for _, s := range m.retired {
-		if s.queued.Load() != 0 || s.held != 0 {
-			m.t.Fatalf("seed %d: subscriber's counters left: queued %d, held %d", seed, s.queued.Load(), s.held)
+		if s.queued.load() != 0 {
+			m.t.Fatalf("seed %d: %d bytes left in a queue", seed, s.queued.load())
 		}
 	}
 }

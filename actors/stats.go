@@ -9,7 +9,7 @@ type Stats struct {
 	connected  atomic.Int64
 	total      atomic.Uint64
 	misses     atomic.Uint64
-	// handed are the bytes of batches that were handed over to subscribers.
+	// handed are the bytes of batches that were handed over, for each subscriber that they are for.
 	handed  atomic.Int64
 	catchup atomic.Int64
 	ended   [reasons]atomic.Uint64
@@ -43,7 +43,7 @@ func (s *Stats) Misses() uint64 { return s.misses.Load() }
 // QueuedBytes returns the bytes of events that wait in subscribers' queues; subscribers share them.
 func (s *Stats) QueuedBytes() int64 {
 	passed := s.sum(func(t *tally) *count { return &t.passed }) // first, so that the difference is not negative
-	return max(0, s.handed.Load()-passed)
+	return max(0, s.handed.Load()-passed+s.sum(func(t *tally) *count { return &t.waiting }))
 }
 
 // CatchingUp returns the number of streams that read history instead of following live.

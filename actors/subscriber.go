@@ -3,7 +3,6 @@ package actors
 import (
 	"math/rand/v2"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"hubd/topics"
@@ -25,27 +24,18 @@ const (
 //
 // What every delivery needs comes first: of ten thousand streams none is in the processor's cache when its turn comes.
 type Subscriber struct {
-	hub  mailer
 	conn Conn
-	// inbox is the actor's mailbox.
-	inbox *mailbox
-
-	// queued are the bytes handed over and not yet written: raised by the hub actor and lowered by this one.
-	queued atomic.Int64
-	// held are those of them that have left the mailbox.
-	held int64
-
 	// cursor is the position up to which everything was written or is in current.
 	cursor uint64
-	// current is the batch that the socket did not take whole, and offset what it did take of it.
-	current *batch
-	offset  int
-	pending []*batch
+	// lastWrite is the time of the last successful write.
+	lastWrite time.Time
 
 	state state
 	// joined says that the hub hands over every event after the cursor, or after past.liveFrom while reading: history must be
 	// read up to there before live events follow.
 	joined bool
+	// stalled says that the socket is full.
+	stalled bool
 	// asked says that a page is on its way.
 	asked bool
 	// anchored says that the cursor is an event seen by the client, or one that was skipped for it, so a gap after it
@@ -57,14 +47,21 @@ type Subscriber struct {
 	released bool
 	// catching says that the stream counts as catching up.
 	catching bool
-	// stalled says that the socket is full.
-	stalled bool
 
+	// current is the batch that the socket did not take whole, and offset what it did take of it.
+	current *batch
+	pending []*batch
 	// prelude is written before any event: the response's head.
 	prelude []byte
+	offset  int
+	// queued is what current and pending hold, in bytes.
+	queued count
 
-	// lastWrite is the time of the last successful write, and stalledAfter how much later the socket was found full, if it is.
-	lastWrite         time.Time
+	hub mailer
+	// inbox is the actor's mailbox.
+	inbox *mailbox
+
+	// stalledAfter is how much later than lastWrite the socket was found full, if it is.
 	stalledAfter      time.Duration
 	lifetime, expires time.Time
 	deadline          deadline
@@ -95,16 +92,6 @@ func (s *Subscriber) Hangup() { s.hub.toSubscriber(s, hungUp{}) }
 
 // Writable tells the subscriber that its full socket has room again.
 func (s *Subscriber) Writable() { s.hub.toSubscriber(s, writable{}) }
-
-// offer counts a batch in and reports whether there is room for it; a batch larger than the whole
-// queue is let through when nothing else waits. Called by the hub actor.
-func (s *Subscriber) offer(b *batch, bound int64) bool {
-	if queued := s.queued.Load(); queued > 0 && queued+b.cost > bound {
-		return false
-	}
-	s.queued.Add(b.cost)
-	return true
-}
 
 // begin starts the stream: one with a cursor reads history first.
 func (s *Subscriber) begin(live bool) {
@@ -151,56 +138,6 @@ func (s *Subscriber) live() {
 	s.state = live
 	s.catchingUp(false)
 	s.flush()
-}
-
-// onBatch takes what the hub handed over, and writes unless more of it is in the mailbox already.
-func (s *Subscriber) onBatch(b *batch) {
-	s.held += b.cost
-	more := s.queued.Load() > s.held
-	if s.state == ended {
-		s.uncount(b)
-		return
-	}
-	if s.current != nil || s.state != live || more || len(s.pending) > 0 {
-		s.pending = append(s.pending, b)
-		if more || s.current != nil {
-			return
-		}
-	} else {
-		s.begins(b) // nothing waits before it, as most of the time
-	}
-	s.flush()
-}
-
-// onOverflowed: the hub hands over nothing more. What waits is dropped whole, but for the rest of the
-// event that the client has begun to receive, and the cursor goes on by itself.
-func (s *Subscriber) onOverflowed() {
-	if s.state == ended {
-		return
-	}
-	s.joined, s.past.overflowed, s.past.liveAfter = false, true, 0
-	for _, b := range s.pending {
-		s.uncount(b)
-	}
-	s.pending = nil
-	if s.current != nil {
-		s.truncate()
-	}
-	if s.state == live {
-		s.state = reading
-		s.catchingUp(true)
-		s.proceed()
-	}
-}
-
-// truncate cuts what waits down to the rest of the event that is being written.
-func (s *Subscriber) truncate() {
-	b := s.current
-	m := b.within(s.offset)
-	s.uncount(b)
-	s.current = &batch{frames: b.frames[s.offset:m.end], marks: []mark{{m.position, m.end - s.offset}}, accepted: b.accepted}
-	s.offset = 0
-	s.cursor = m.position
 }
 
 // onPage writes a page of history.
@@ -368,7 +305,7 @@ func (s *Subscriber) end(r Reason) {
 // finish leaves the hub. The connection is closed, or another hub's.
 func (s *Subscriber) finish(r Reason) {
 	s.catchingUp(false)
-	s.state, s.cursor = ended, s.reached()
+	s.state, s.joined, s.cursor = ended, false, s.reached()
 	s.hub.disarm(&s.deadline)
 	for _, b := range s.pending {
 		s.uncount(b)

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// tally is what one worker counts. The worker alone writes it, so a count costs no locked instruction and no line of
-// the cache goes from core to core; whoever reads adds up the tallies of all workers.
+// tally is what one worker counts. The worker alone writes it, so no line of the cache goes from core to core; whoever
+// reads adds up the tallies of all workers.
 type tally struct {
 	deliveries, replayed count
-	// passed are bytes of batches that have left queues.
-	passed count
-	ages   [ageBuckets]count
+	// passed are bytes of batches that their audiences have handed on, and waiting those that subscribers keep since.
+	passed, waiting count
+	ages            [ageBuckets]count
 	// age is the sum of all ages in nanoseconds.
 	age count
 }
@@ -21,6 +21,7 @@ type tally struct {
 type count struct{ n atomic.Int64 }
 
 func (c *count) add(n int64) { c.n.Store(c.n.Load() + n) }
+func (c *count) load() int64 { return c.n.Load() }
 
 // Ages of deliveries fall into buckets whose bounds double from ageUnit on; the last has no bound.
 const (
@@ -35,11 +36,14 @@ func bucket(age time.Duration) int {
 	return min(bits.Len64(uint64((age-1)/ageUnit)), ageBuckets-1)
 }
 
-// written counts a write that carried events of which the log accepted the first so long ago.
-func (t *tally) written(events int, age time.Duration) {
-	t.deliveries.add(int64(events))
-	t.ages[bucket(age)].add(1)
-	t.age.add(int64(age))
+// written counts writes that carried so many events each, of which the log accepted the first so long ago.
+func (t *tally) written(writes, events int, age time.Duration) {
+	if writes == 0 {
+		return
+	}
+	t.deliveries.add(int64(writes * events))
+	t.ages[bucket(age)].add(int64(writes))
+	t.age.add(int64(writes) * int64(age))
 }
 
 // Ages is the distribution of how long before a write to a socket the log had accepted the first event in it.
@@ -58,9 +62,9 @@ func (s *Stats) Ages() Ages {
 	}
 	for _, t := range s.tallies {
 		for i := range t.ages {
-			a.Counts[i] += uint64(t.ages[i].n.Load())
+			a.Counts[i] += uint64(t.ages[i].load())
 		}
-		a.Sum += time.Duration(t.age.n.Load())
+		a.Sum += time.Duration(t.age.load())
 	}
 	return a
 }
@@ -68,7 +72,7 @@ func (s *Stats) Ages() Ages {
 // sum adds up one count of all workers.
 func (s *Stats) sum(of func(t *tally) *count) (n int64) {
 	for _, t := range s.tallies {
-		n += of(t).n.Load()
+		n += of(t).load()
 	}
 	return n
 }

@@ -25,7 +25,7 @@ func TestAgesFallIntoTheirBuckets(t *testing.T) {
 		{time.Hour, 19},
 	} {
 		s := Stats{tallies: []*tally{{}, {}}}
-		s.tallies[1].written(3, test.age)
+		s.tallies[1].written(1, 3, test.age)
 		ages := s.Ages()
 		if ages.Counts[test.bucket] != 1 || ages.Sum != test.age || s.Deliveries() != 3 {
 			t.Errorf("%s: counts %v, sum %s, %d deliveries", test.age, ages.Counts, ages.Sum, s.Deliveries())

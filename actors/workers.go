@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// turnsBeforeYield is how many actors a worker runs before it lets other goroutines have its core:
-// those of publishers, the hub actor and the persistence actor. A turn is little more than one write.
-const turnsBeforeYield = 32
+// stepsBeforeYield is how many actors a worker runs before it lets other goroutines have its core:
+// those of publishers, the hub actor and the persistence actor. A step is little more than one write.
+const stepsBeforeYield = 32
 
 // workers run subscriber actors: a goroutine for each core in place of one for each message. A new goroutine's stack
 // grows on the way down to the socket, each time, which cost a fifth of the time of a fan-out; these grow once. A
@@ -23,16 +23,20 @@ type workers struct {
 }
 
 // worker runs the actors that were given to it when they were made, one at a time. What waits is bounded by the number
-// of streams: an actor is in the queue at most once.
+// of streams: an actor is in the queue at most once, and so is an audience.
 type worker struct {
-	turns pile[turn, *turn]
-	wake  chan struct{} // capacity 1
-	quit  atomic.Bool
-	tally tally
-	_     [64]byte // workers are apart in the cache
+	number int
+	turns  pile[turn, *turn]
+	wake   chan struct{} // capacity 1
+	quit   atomic.Bool
+	tally  tally
+	// steps is how many actors it ran.
+	steps  uint
+	noPost *post
+	_      [64]byte // workers are apart in the cache
 }
 
-// turn is what a worker runs: an actor that has messages, or a marker.
+// turn is what a worker runs: an actor or an audience that has messages, or a marker.
 type turn struct {
 	next   *turn
 	runner interface{ run() }
@@ -42,8 +46,9 @@ func (t *turn) link() **turn { return &t.next }
 
 func newWorkers(n int) *workers {
 	w := &workers{all: make([]*worker, n), noTurn: new(turn), noLetter: new(letter)}
+	noPost := new(post)
 	for i := range w.all {
-		w.all[i] = &worker{turns: pile[turn, *turn]{end: w.noTurn}, wake: make(chan struct{}, 1)}
+		w.all[i] = &worker{number: i, turns: pile[turn, *turn]{end: w.noTurn}, wake: make(chan struct{}, 1), noPost: noPost}
 	}
 	return w
 }
@@ -133,20 +138,25 @@ func (w *worker) schedule(t *turn) {
 }
 
 func (w *worker) work() {
-	for count := 0; ; {
+	for {
 		<-w.wake
 		for working := true; working; working = !w.turns.rest() {
 			for t := w.turns.take(); t != nil; {
 				next := t.next // running lets the turn be queued again
 				t.runner.run()
 				t = next
-				if count++; count%turnsBeforeYield == 0 {
-					runtime.Gosched()
-				}
+				w.step()
 			}
 		}
 		if w.quit.Load() {
 			return
 		}
+	}
+}
+
+// step is called after each actor that was run.
+func (w *worker) step() {
+	if w.steps++; w.steps%stepsBeforeYield == 0 {
+		runtime.Gosched()
 	}
 }

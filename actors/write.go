@@ -210,21 +210,14 @@ func (s *Subscriber) stall() {
 func (s *Subscriber) stalledSince() time.Time { return s.lastWrite.Add(s.stalledAfter) }
 
 func (s *Subscriber) delivered(events int, accepted, now time.Time) {
-	s.hub.tally(s).written(events, now.Sub(accepted))
+	s.tally().written(1, events, now.Sub(accepted))
 }
 
 func (s *Subscriber) replayed(events []*mercure.Event, now time.Time) {
 	if len(events) == 0 {
 		return
 	}
-	t := s.hub.tally(s)
+	t := s.tally()
 	t.deliveries.add(int64(len(events)))
 	t.replayed.add(int64(len(events)))
-}
-
-// uncount takes a batch out of the queue's size.
-func (s *Subscriber) uncount(b *batch) {
-	s.held -= b.cost
-	s.queued.Add(-b.cost)
-	s.hub.tally(s).passed.add(b.cost)
 }

@@ -266,8 +266,12 @@ func TestClusterPresence(t *testing.T) {
 		}
 		awaitListed(t, nodes[0], 2)
 		nodes[1].Kill(t)
-		if e := watch.Next(t); !strings.Contains(e.Data, `"active":false`) || !strings.Contains(e.Data, `"topic":"x"`) {
-			t.Errorf("the end of a node is announced as %s", e.Data)
+		ended := watch.Next(t)
+		if strings.Contains(ended.Data, `"topic":"y"`) && strings.Contains(ended.Data, `"active":false`) {
+			ended = watch.Next(t) // killed before it could note that this end is announced, it has the other node do so again
+		}
+		if !strings.Contains(ended.Data, `"active":false`) || !strings.Contains(ended.Data, `"topic":"x"`) {
+			t.Errorf("the end of a node is announced as %s", ended.Data)
 		}
 		awaitListed(t, nodes[0], 1)
 		nodes[0].Stop(t)
