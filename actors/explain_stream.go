@@ -21,8 +21,10 @@ const streamIDPrefix = "urn:uuid:"
 var ErrStreamID = errors.New("id of a stream is not urn:uuid: and a UUID")
 
 // String returns the id as a URN (RFC 9562, section 4).
-func (id StreamID) String() string {
-	b := make([]byte, 0, len(streamIDPrefix)+36)
+func (id StreamID) String() string { return string(id.Append(make([]byte, 0, len(streamIDPrefix)+36))) }
+
+// Append appends what String returns.
+func (id StreamID) Append(b []byte) []byte {
 	b = append(b, streamIDPrefix...)
 	for i, part := range [...][]byte{id[:4], id[4:6], id[6:8], id[8:10], id[10:]} {
 		if i > 0 {
@@ -30,7 +32,7 @@ func (id StreamID) String() string {
 		}
 		b = hex.AppendEncode(b, part)
 	}
-	return string(b)
+	return b
 }
 
 // ParseStreamID reads what String wrote; the prefix may be left out.

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 )
@@ -12,23 +13,24 @@ var ErrMalformed = errors.New("malformed authorization header")
 // BearerToken takes the token out of the value of the one Authorization header of a request. present
 // is false if the value is empty: there is no such header, and a cookie may count instead. A header
 // of another scheme is malformed and does not let the cookie count, because a header that is present
-// decides ("Presenting the Access Token"). The scheme's case does not matter (RFC 9110, section 11.1).
-func BearerToken(header string) (token string, present bool, err error) {
-	header = strings.Trim(header, " \t")
-	if header == "" {
-		return "", false, nil
+// decides ("Presenting the Access Token"). The scheme's case does not matter (RFC 9110, section 11.1). The token is a part of
+// the header.
+func BearerToken(header []byte) (token []byte, present bool, err error) {
+	header = bytes.Trim(header, " \t")
+	if len(header) == 0 {
+		return nil, false, nil
 	}
-	scheme, token, found := strings.Cut(header, " ")
-	token = strings.TrimLeft(token, " ")
-	if !found || !strings.EqualFold(scheme, "Bearer") || !isToken68(token) {
-		return "", true, ErrMalformed
+	scheme, token, found := bytes.Cut(header, []byte(" "))
+	token = bytes.TrimLeft(token, " ")
+	if !found || !strings.EqualFold(string(scheme), "Bearer") || !isToken68(token) {
+		return nil, true, ErrMalformed
 	}
 	return token, true, nil
 }
 
 // isToken68 checks the syntax of b64token (RFC 6750, section 2.1).
-func isToken68(s string) bool {
-	s = strings.TrimRight(s, "=")
+func isToken68(s []byte) bool {
+	s = bytes.TrimRight(s, "=")
 	for i := range len(s) {
 		switch c := s[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
@@ -37,5 +39,5 @@ func isToken68(s string) bool {
 			return false
 		}
 	}
-	return s != ""
+	return len(s) > 0
 }

@@ -18,12 +18,12 @@ func TestBearerToken(t *testing.T) {
 		"Bearer AZaz09-._~+/==":  "AZaz09-._~+/==",
 		"Bearer not-a-JWT-at-al": "not-a-JWT-at-al",
 	} {
-		if token, present, err := BearerToken(header); token != want || !present || err != nil {
+		if token, present, err := BearerToken([]byte(header)); string(token) != want || !present || err != nil {
 			t.Errorf("%q: got %q, %v, %v", header, token, present, err)
 		}
 	}
 	for _, header := range []string{"", " ", "\t"} {
-		if token, present, err := BearerToken(header); token != "" || present || err != nil {
+		if token, present, err := BearerToken([]byte(header)); string(token) != "" || present || err != nil {
 			t.Errorf("%q: got %q, %v, %v, want nothing", header, token, present, err)
 		}
 	}
@@ -32,8 +32,8 @@ func TestBearerToken(t *testing.T) {
 		"Bearer", "Bearer ", "Bearer\ta", "Bearera.b.c", "a.b.c", "Basic YTpi", "Bearer a b", "Bearer a,b", `Bearer "a"`,
 		"Bearer token=a", "Bearer ==", "Bearer a\x00", "Bearer é", "Bearer a, Bearer b", "Bearer: a", "Token a",
 	} {
-		token, present, err := BearerToken(header)
-		if token != "" || !present || !errors.Is(err, ErrMalformed) {
+		token, present, err := BearerToken([]byte(header))
+		if len(token) != 0 || !present || !errors.Is(err, ErrMalformed) {
 			t.Errorf("%q: got %q, %v, %v, want ErrMalformed", header, token, present, err)
 		}
 	}
@@ -43,7 +43,8 @@ func FuzzBearerToken(f *testing.F) {
 	f.Add("Bearer a.b.c")
 	f.Add("bearer  ==")
 	f.Fuzz(func(t *testing.T, header string) {
-		token, present, err := BearerToken(header)
+		found, present, err := BearerToken([]byte(header))
+		token := string(found)
 		switch {
 		case err != nil && (token != "" || !present):
 			t.Errorf("got %q, %v with the error", token, present)

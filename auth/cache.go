@@ -12,7 +12,7 @@ import (
 // of the first.
 type tokenDigest [sha256.Size]byte
 
-func digest(role Role, generation uint64, audience, token string) tokenDigest {
+func digest(role Role, generation uint64, audience string, token []byte) tokenDigest {
 	// Most tokens fit in here, which spares the heap.
 	var space [2048]byte
 	b := append(space[:0], byte(role))

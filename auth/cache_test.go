@@ -96,14 +96,14 @@ func TestCacheKeepsRolesAndAudiencesApart(t *testing.T) {
 		}
 	}
 	// The parts of the digest cannot run into each other.
-	if digest(RolePublisher, 0, "a", "bc") == digest(RolePublisher, 0, "ab", "c") {
+	if digest(RolePublisher, 0, "a", []byte("bc")) == digest(RolePublisher, 0, "ab", []byte("c")) {
 		t.Error("audience and token are not told apart")
 	}
-	if digest(RolePublisher, 0, "a", "b") == digest(RolePublisher, 1, "a", "b") {
+	if digest(RolePublisher, 0, "a", []byte("b")) == digest(RolePublisher, 1, "a", []byte("b")) {
 		t.Error("generations are not told apart")
 	}
 	long := strings.Repeat("x", 5000)
-	if digest(RolePublisher, 0, "", long+"a") == digest(RolePublisher, 0, "", long+"b") {
+	if digest(RolePublisher, 0, "", []byte(long+"a")) == digest(RolePublisher, 0, "", []byte(long+"b")) {
 		t.Error("long tokens are not told apart")
 	}
 }

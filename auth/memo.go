@@ -30,7 +30,7 @@ func (v *Verifier) VerifyHeader(m *Memo, role Role, header []byte, audience stri
 	if grant := m.recall(role, header, audience, generation); grant != nil && !grant.expired(v.now()) {
 		return grant, true, nil
 	}
-	token, present, err := BearerToken(string(header))
+	token, present, err := BearerToken(header)
 	if !present || err != nil {
 		return nil, present, err
 	}

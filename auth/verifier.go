@@ -120,7 +120,7 @@ func (v *Verifier) Close() {
 // been fetched yet, or the token names a key that is unknown.
 func (v *Verifier) Verify(role Role, token, audience string) (*Grant, error) {
 	// Ahead of the keys: if they change meanwhile, what is remembered is not found again.
-	return v.verify(role, token, v.effective(audience), v.generation.Load())
+	return v.verify(role, []byte(token), v.effective(audience), v.generation.Load())
 }
 
 // effective returns the audience that counts: the one that the options fix, or that of the request.
@@ -133,7 +133,7 @@ func (v *Verifier) effective(audience string) string {
 
 // verify is Verify for the audience that counts. The grant is remembered for the generation, which was read
 // before the keys are.
-func (v *Verifier) verify(role Role, token, audience string, generation uint64) (*Grant, error) {
+func (v *Verifier) verify(role Role, token []byte, audience string, generation uint64) (*Grant, error) {
 	if len(token) > v.limits.TokenBytes {
 		return nil, fmt.Errorf("%w: longer than %d bytes", ErrInvalidToken, v.limits.TokenBytes)
 	}
@@ -142,7 +142,7 @@ func (v *Verifier) verify(role Role, token, audience string, generation uint64) 
 	if grant := v.cache.get(id, now); grant != nil {
 		return grant, nil
 	}
-	grant, err := v.validate(role, token, audience, now)
+	grant, err := v.validate(role, string(token), audience, now)
 	if err == nil && v.revocations.has(grant.Identity, now) {
 		err = errRevoked
 	}

@@ -1,14 +1,15 @@
 package sse
 
 import (
+	"errors"
+	"net/netip"
 	"sync/atomic"
-	"time"
 
 	"github.com/valyala/fasthttp"
 )
 
 // conn is an accepted connection. fasthttp serves requests on it until one of them subscribes; then it is
-// detached: fasthttp's Close does nothing any more, so that its buffers go back to their pools, and
+// detached: fasthttp can neither answer nor close it any more, so that its buffers go back to their pools, and
 // the connection belongs to a subscriber.
 //
 // After detach one goroutine at a time writes and closes, so the descriptor cannot be another's.
@@ -28,7 +29,7 @@ type conn struct {
 	// subscriber is told of what the poller sees; set before the poller knows the connection.
 	subscriber watcher
 	// address is the remote IP address, for the limit of connections.
-	address string
+	address netip.Addr
 	// publisher is set by the first publish.
 	publisher *publisher
 }
@@ -66,7 +67,7 @@ type watcher interface {
 	Writable()
 }
 
-// Close ends the connection, unless it belongs to a stream: fasthttp closes what it hands over.
+// Close ends the connection, unless it belongs to a stream: fasthttp closes what it leaves.
 func (c *conn) Close() error {
 	if c.detached {
 		return nil
@@ -74,13 +75,9 @@ func (c *conn) Close() error {
 	return c.finish()
 }
 
-// SetDeadline does nothing on a detached connection, on which fasthttp sets deadlines once more before it leaves it.
-func (c *conn) SetDeadline(t time.Time) error {
-	if c.detached {
-		return nil
-	}
-	return c.socket.SetDeadline(t)
-}
+// errDetached makes fasthttp leave a detached connection. It reads like the end of a client's connection, which fasthttp
+// passes over.
+var errDetached = errors.New("connection belongs to a stream: broken pipe")
 
 func (c *conn) finish() error {
 	if !c.closed.CompareAndSwap(false, true) {

@@ -1,6 +1,9 @@
 package sse
 
-import "sync"
+import (
+	"net/netip"
+	"sync"
+)
 
 // connections counts open connections, in total and by address, against their limits.
 type connections struct {
@@ -9,15 +12,15 @@ type connections struct {
 	// mu guards the counts; it is held for a few instructions.
 	mu        sync.Mutex
 	open      int
-	byAddress map[string]int
+	byAddress map[netip.Addr]int
 }
 
 func newConnections(limit, perAddress int) *connections {
-	return &connections{max: limit, maxPerAddress: perAddress, byAddress: make(map[string]int)}
+	return &connections{max: limit, maxPerAddress: perAddress, byAddress: make(map[netip.Addr]int)}
 }
 
 // enter counts a connection in, or reports that there are too many.
-func (c *connections) enter(address string) bool {
+func (c *connections) enter(address netip.Addr) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.max > 0 && c.open >= c.max {
@@ -34,7 +37,7 @@ func (c *connections) enter(address string) bool {
 }
 
 // admit counts a connection in, whatever the limits.
-func (c *connections) admit(address string) {
+func (c *connections) admit(address netip.Addr) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open++
@@ -43,7 +46,7 @@ func (c *connections) admit(address string) {
 	}
 }
 
-func (c *connections) leave(address string) {
+func (c *connections) leave(address netip.Addr) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open--

@@ -1,17 +1,21 @@
 package sse
 
-import "testing"
+import (
+	"net/netip"
+	"testing"
+)
 
 func TestConnectionLimits(t *testing.T) {
 	t.Parallel()
 	c := newConnections(3, 2)
+	a, b, third := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.3")
 	for i, step := range []struct {
-		address string
+		address netip.Addr
 		leave   bool
 		want    bool
 	}{
-		{"a", false, true}, {"a", false, true}, {"a", false, false}, {"b", false, true}, {"b", false, false},
-		{"a", true, true}, {"b", false, true}, {"c", false, false},
+		{a, false, true}, {a, false, true}, {a, false, false}, {b, false, true}, {b, false, false},
+		{a, true, true}, {b, false, true}, {third, false, false},
 	} {
 		if step.leave {
 			c.leave(step.address)
@@ -21,7 +25,7 @@ func TestConnectionLimits(t *testing.T) {
 			t.Fatalf("step %d: connection from %s is let in: %v", i, step.address, got)
 		}
 	}
-	for _, address := range []string{"a", "b", "b"} {
+	for _, address := range []netip.Addr{a, b, b} {
 		c.leave(address)
 	}
 	if c.count() != 0 || len(c.byAddress) != 0 {

@@ -33,10 +33,10 @@ func (l *listener) Accept() (net.Conn, error) {
 // next makes c the next connection.
 func (l *listener) next(c *conn) error {
 	for full := false; ; {
-		peer, err := l.accept(&c.socket)
+		address, err := l.accept(&c.socket)
 		switch {
 		case err == nil:
-			c.address = peer.Addr().String()
+			c.address = address
 			c.refused = !l.server.connections.enter(c.address)
 			return nil
 		case errors.Is(err, os.ErrDeadlineExceeded): // paused

@@ -37,7 +37,7 @@ func (s *Server) Adopt(fd int) (actors.Conn, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, fmt.Errorf("going on with a stream: %w", err)
 	}
-	c := &conn{socket: socket{fd: fd}, server: s, address: addrPort(peer).Addr().String(), detached: true}
+	c := &conn{socket: socket{fd: fd}, server: s, address: addrPort(peer).Addr(), detached: true}
 	s.connections.admit(c.address)
 	return (*stream)(c), nil
 }

@@ -2,6 +2,7 @@ package sse
 
 import (
 	"net"
+	"net/netip"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -25,7 +26,7 @@ func TestReleasedSocketGoesOnAtAnotherServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if next.connections.enter("127.0.0.1") {
+	if next.connections.enter(netip.MustParseAddr("127.0.0.1")) {
 		t.Error("an adopted connection does not count against the limits")
 	}
 	st := adopted.(*stream)

@@ -3,6 +3,7 @@ package sse
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 // the update as waiting, and ends a client that takes nothing for the dispatch timeout.
 type multiplexed struct {
 	server  *Server
-	address string
+	address netip.Addr
 	writer  http.ResponseWriter
 	control *http.ResponseController
 

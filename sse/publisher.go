@@ -49,11 +49,14 @@ func (c *conn) Read(p []byte) (int, error) {
 	return c.socket.Read(p)
 }
 
-// SetWriteDeadline implements net.Conn. It does nothing on a detached connection, like SetDeadline.
+// SetWriteDeadline implements net.Conn. It fails on a detached connection: fasthttp calls it between the handler and the
+// answer, and leaves the connection when it cannot, without the goroutine that it starts for one that is hijacked.
 func (c *conn) SetWriteDeadline(t time.Time) error {
 	b := c.publisher
 	switch {
-	case c.detached || b != nil && !overdue(b.writing, t):
+	case c.detached:
+		return errDetached
+	case b != nil && !overdue(b.writing, t):
 		return nil
 	case b != nil:
 		b.writing = t

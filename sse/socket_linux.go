@@ -184,10 +184,11 @@ func (s *socket) ask(system func(fd int) (unix.Sockaddr, error)) net.Addr {
 
 // failed wraps an error as package net does.
 func failed(operation string, err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
 	var path *os.PathError
 	switch {
-	case err == nil, errors.Is(err, io.EOF):
-		return err
 	case errors.Is(err, os.ErrClosed):
 		err = net.ErrClosed
 	case errors.As(err, &path):

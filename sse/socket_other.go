@@ -18,13 +18,12 @@ func newAcceptor(l *net.TCPListener) (*acceptor, error) { return &acceptor{l}, n
 
 // accept waits for a connection, makes s its socket, and returns the address of the peer. It fails with
 // os.ErrDeadlineExceeded after the deadline, with net.ErrClosed, or with what the system says.
-func (a *acceptor) accept(s *socket) (netip.AddrPort, error) {
+func (a *acceptor) accept(s *socket) (netip.Addr, error) {
 	var err error
 	if s.TCPConn, err = a.listener.AcceptTCP(); err != nil {
-		return netip.AddrPort{}, err
+		return netip.Addr{}, err
 	}
-	peer := s.RemoteAddr().(*net.TCPAddr).AddrPort()
-	return netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port()), nil
+	return s.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap(), nil
 }
 
 func (a *acceptor) setDeadline(t time.Time) error { return a.listener.SetDeadline(t) }

@@ -212,7 +212,7 @@ func head(ctx *fasthttp.RequestCtx, id actors.StreamID, cursor *actors.Cursor) [
 			b = append(append(append(append(b, name...), ": "...), value...), "\r\n"...)
 		}
 	}
-	b = append(append(append(b, SubscriberHeader...), ": "...), id.String()...)
+	b = id.Append(append(append(b, SubscriberHeader...), ": "...))
 	b = append(b, "\r\n"...)
 	if cursor != nil {
 		for _, name := range [...]string{"Mercure-Last-Event-ID: ", "Last-Event-ID: "} {
@@ -223,7 +223,7 @@ func head(ctx *fasthttp.RequestCtx, id actors.StreamID, cursor *actors.Cursor) [
 }
 
 // open takes the connection from fasthttp and gives it to the hub, in the request's own goroutine: fasthttp would start
-// another to call a hijacker, whose stack had to grow.
+// another to call a hijacker, whose stack had to grow. fasthttp leaves a detached connection by itself.
 func (s *Server) open(ctx *fasthttp.RequestCtx, subscription *actors.Subscription) {
 	var err error
 	var c *conn
@@ -250,7 +250,6 @@ func (s *Server) open(ctx *fasthttp.RequestCtx, subscription *actors.Subscriptio
 		// The hub stops. The stream was never watched, so the connection is still this goroutine's.
 		_ = c.finish()
 	}
-	drop(ctx)
 }
 
 // multiplex gives a stream over HTTP/2 to the hub. It counts as a connection, as it would over HTTP/1.1: each costs memory.
@@ -270,8 +269,8 @@ func (s *Server) multiplex(ctx *fasthttp.RequestCtx, e *exchange, subscription *
 	e.stream = m
 }
 
-// drop makes fasthttp leave the connection without an answer and close it, unless it is detached. Without a response
-// that happens under "Connection: close" too.
+// drop makes fasthttp close the connection without an answer. Without a response that happens under "Connection: close"
+// too.
 func drop(ctx *fasthttp.RequestCtx) {
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(net.Conn) {})
