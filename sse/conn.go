@@ -22,6 +22,8 @@ type conn struct {
 	// full says that a write filled the socket, so that room is worth a message.
 	full   atomic.Bool
 	closed atomic.Bool
+	// fresh says that nobody has begun to serve the connection.
+	fresh atomic.Bool
 
 	// refused says that the connection is over a limit: its first request is answered 429.
 	refused  bool
@@ -79,7 +81,15 @@ func (c *conn) Close() error {
 // passes over.
 var errDetached = errors.New("connection belongs to a stream: broken pipe")
 
+// begun notes that the connection is being served, or is over.
+func (c *conn) begun() {
+	if c.fresh.Load() && c.fresh.CompareAndSwap(true, false) {
+		c.server.fresh.Add(-1)
+	}
+}
+
 func (c *conn) finish() error {
+	c.begun()
 	if !c.closed.CompareAndSwap(false, true) {
 		return nil
 	}

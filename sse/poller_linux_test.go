@@ -39,7 +39,7 @@ func dial(t *testing.T, s *Server) (*stream, *seen, *net.TCPConn) {
 		t.Fatal(err)
 	}
 	defer func() { _ = a.close() }()
-	near, err := (&listener{acceptor: a, server: s}).Accept()
+	near, err := (&listener{acceptor: a, server: s, ahead: 1}).Accept()
 	if err != nil {
 		t.Fatal(err)
 	}

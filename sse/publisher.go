@@ -40,6 +40,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
+	c.begun()
 	if b := c.publisher; b != nil && overdue(b.reading, b.readBy) {
 		if err := c.socket.SetReadDeadline(b.readBy); err != nil {
 			return 0, err

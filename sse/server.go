@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -160,6 +161,8 @@ type Server struct {
 	// records and chunks are buffers, *[]byte, for streams that are being written to.
 	records, chunks   sync.Pool
 	handshakeFailures atomic.Uint64
+	// fresh counts the connections that nobody has begun to serve.
+	fresh atomic.Int32
 
 	listeners []*listener
 	stopping  atomic.Bool
@@ -236,7 +239,7 @@ func New(o Options) (*Server, error) {
 			p.stop()
 			return nil, err
 		}
-		s.listeners = append(s.listeners, &listener{acceptor: a, server: s, tls: l == o.TLSListener})
+		s.listeners = append(s.listeners, &listener{acceptor: a, server: s, tls: l == o.TLSListener, ahead: int32(freshPerCore * runtime.GOMAXPROCS(0))})
 	}
 	return s, nil
 }
