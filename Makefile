@@ -34,6 +34,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 # How long each fuzz target runs, how long the leak soak runs, how often the faults of clusters come, and how long a package's
 # tests may take.
 FUZZTIME ?= 20s
+RUNS ?= 1
 SOAK ?= 2m
 FAULTS ?= 20
 TEST_TIMEOUT ?= 15m
@@ -66,8 +67,8 @@ fuzz: ## Run every fuzz target for FUZZTIME (20s)
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
 .PHONY: bench
-bench: ## Run the load programs and print their tables (BENCH_QUICK=1: a minute)
-	go run ./bench
+bench: ## Run the load programs RUNS times (1) and print their tables (BENCH_QUICK=1: a minute)
+	go run ./bench -runs $(RUNS)
 
 .PHONY: soak
 soak: ## Let clients come and leave for SOAK (2m) and fail if any of them leaves something behind

@@ -34,7 +34,7 @@ func (p *page) write(workloads []Workload) []file {
 const intro = `# Benchmarks
 
 This page is made by ` + "`go run ./bench report`" + ` from the raw results in [bench/results](bench/results), and from nothing
-else but [bench/notes.md](bench/notes.md). To measure anew: ` + "`make bench`" + `, or ` + "`go run ./bench -workload NAME`" + `.
+else but [bench/notes.md](bench/notes.md). To measure anew: ` + "`make bench RUNS=3`" + `, or ` + "`go run ./bench -workload NAME`" + `.
 
 How to read it. The server and the load program share one machine and its loopback interface, so an absolute
 figure holds for that machine alone. The *limit* is a bare loop that writes the frame to every socket, one

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 
@@ -18,6 +19,7 @@ const (
 	codeTooManyInflight   = 10210
 	codeNoMessage         = 10037
 	codeNoStream          = 10059
+	codeNoPeers           = 10005
 	codeUnavailable       = 503
 )
 
@@ -35,9 +37,11 @@ func (e *apiError) conflict() bool {
 	return e.ErrCode == codeWrongLast || e.ErrCode == codeWrongLastConstant
 }
 
-// passing tells that nothing was done and that it may work later.
+// passing tells that nothing was done and that it may work later. A cluster that has just started may take servers for
+// offline that are not; one with too few servers for the replicas stays as it is, and has the same code.
 func (e *apiError) passing() bool {
-	return e.Code == codeUnavailable || e.ErrCode == codeIncomplete || e.ErrCode == codeTooManyInflight
+	return e.Code == codeUnavailable || e.ErrCode == codeIncomplete || e.ErrCode == codeTooManyInflight ||
+		e.ErrCode == codeNoPeers && strings.Contains(e.Description, "offline")
 }
 
 // errNoMessage is returned where no message is stored at a position, or none that is asked for.

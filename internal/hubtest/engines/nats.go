@@ -258,7 +258,7 @@ func (c *NATSCluster) Others(gone *NATS) *NATSCluster {
 }
 
 // ask sends a request of the JetStream API to the cluster, again and again until the answer is accepted.
-func (c *NATSCluster) ask(t testing.TB, subject string, answer any, accept func() bool) {
+func (c *NATSCluster) ask(t testing.TB, subject string, question []byte, answer any, accept func() bool) {
 	t.Helper()
 	nc, err := nats.Connect(strings.ReplaceAll(c.URL(), ",", ",nats://"))
 	if err != nil {
@@ -269,7 +269,7 @@ func (c *NATSCluster) ask(t testing.TB, subject string, answer any, accept func(
 	defer cancel()
 	for ctx.Err() == nil {
 		attempt, done := context.WithTimeout(ctx, time.Second)
-		reply, err := nc.RequestWithContext(attempt, "$JS.API."+subject, nil)
+		reply, err := nc.RequestWithContext(attempt, "$JS.API."+subject, question)
 		var refused struct {
 			Error *struct{ Description string } `json:"error"`
 		}
@@ -283,11 +283,14 @@ func (c *NATSCluster) ask(t testing.TB, subject string, answer any, accept func(
 	t.Fatalf("no answer to %s", subject)
 }
 
-// awaitLeader waits until the servers have agreed on who makes streams.
+// awaitLeader waits until the servers have agreed on who makes streams, and on who is there to hold them.
 func (c *NATSCluster) awaitLeader(t testing.TB) {
 	t.Helper()
 	var answer struct{}
-	c.ask(t, "INFO", &answer, func() bool { return true })
+	c.ask(t, "INFO", nil, &answer, func() bool { return true })
+	// Some may still take others for offline.
+	c.ask(t, "STREAM.CREATE.probe", []byte(`{"name":"probe","subjects":["probe"],"storage":"memory","num_replicas":3}`), &answer, func() bool { return true })
+	c.ask(t, "STREAM.DELETE.probe", nil, &answer, func() bool { return true })
 }
 
 // Leader returns the server that leads the stream, once there is one.
@@ -299,7 +302,7 @@ func (c *NATSCluster) Leader(t testing.TB, stream string) *NATS {
 		} `json:"cluster"`
 	}
 	var leader *NATS
-	c.ask(t, "STREAM.INFO."+stream, &answer, func() bool {
+	c.ask(t, "STREAM.INFO."+stream, nil, &answer, func() bool {
 		for _, n := range c.Servers {
 			if n.Name == answer.Cluster.Leader {
 				leader = n
@@ -314,5 +317,5 @@ func (c *NATSCluster) Leader(t testing.TB, stream string) *NATS {
 func (c *NATSCluster) StepDown(t testing.TB, stream string) {
 	t.Helper()
 	var answer struct{}
-	c.ask(t, "STREAM.LEADER.STEPDOWN."+stream, &answer, func() bool { return true })
+	c.ask(t, "STREAM.LEADER.STEPDOWN."+stream, nil, &answer, func() bool { return true })
 }
