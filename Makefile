@@ -31,8 +31,8 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-# How long each fuzz target runs, how long the leak soak runs, how often the faults of clusters come, and how long a package's
-# tests may take.
+# How long each fuzz target runs, how often the load programs run, how long the leak soak runs, how often the faults of clusters
+# come, and how long a package's tests may take.
 FUZZTIME ?= 20s
 RUNS ?= 1
 SOAK ?= 2m
