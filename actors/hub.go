@@ -124,6 +124,8 @@ type Hub struct {
 	tail      persistence.Tail
 	scratches sync.Pool
 	streamers *actor.Props
+	// dispatcher runs the hub actor.
+	dispatcher *persistence.Dispatcher
 
 	// notified says that an available message is on its way to the hub actor.
 	notified atomic.Bool
@@ -183,6 +185,7 @@ func (h *Hub) Start() error {
 		return fmt.Errorf("following the log from position %d: %w", head, err)
 	}
 	h.tail = tail
+	h.dispatcher = persistence.NewDispatcher()
 	h.pid = h.o.System.Root.Spawn(h.sequencerProps())
 	h.started = true
 	h.wheel = newWheel(time.Now())
@@ -333,6 +336,7 @@ func (h *Hub) Stop() {
 	h.announcer.flush()
 	h.tail.Close()
 	_ = h.o.System.Root.StopFuture(h.pid).Wait()
+	h.dispatcher.Join()
 	close(h.quit)
 	h.ticking.Wait()
 	h.replayer.stop()

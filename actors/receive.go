@@ -90,6 +90,7 @@ func (h *Hub) sequencerProps() *actor.Props {
 	return actor.PropsFromProducer(
 		func() actor.Actor { return &hubActor{hub: h} },
 		actor.WithMailbox(actor.UnboundedLockfree()),
+		actor.WithDispatcher(h.dispatcher),
 		actor.WithSupervisor(stopOnFault()),
 		actor.WithGuardian(actor.NewOneForOneStrategy(0, 0, func(reason any) actor.Directive {
 			h.fault <- fmt.Errorf("hub actor failed: %v", reason)

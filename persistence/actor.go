@@ -42,36 +42,3 @@ func (w *writer) take(r *request) {
 	}
 	w.batcher.add(r, last)
 }
-
-// dispatcher runs one actor on one goroutine for its whole life. protoactor's own starts a goroutine
-// for each wake, and its new stack has to grow on the way into the back end each time.
-type dispatcher struct {
-	wakes chan func()
-	done  chan struct{}
-}
-
-func newDispatcher() *dispatcher {
-	d := &dispatcher{wakes: make(chan func(), 1), done: make(chan struct{})}
-	go d.run()
-	return d
-}
-
-func (d *dispatcher) run() {
-	defer close(d.done)
-	for wake := range d.wakes {
-		wake()
-	}
-}
-
-// Schedule implements actor.Dispatcher. It does not wait: the mailbox schedules again only when it has
-// begun, or ended, what was scheduled before.
-func (d *dispatcher) Schedule(wake func()) { d.wakes <- wake }
-
-// Throughput implements actor.Dispatcher: how many messages are taken before others may run.
-func (d *dispatcher) Throughput() int { return 300 }
-
-// join ends the goroutine. The actor must have stopped.
-func (d *dispatcher) join() {
-	close(d.wakes)
-	<-d.done
-}

@@ -106,7 +106,7 @@ type Store struct {
 	sent     atomic.Int64
 	requests sync.Pool // of *request with done
 
-	dispatcher *dispatcher
+	dispatcher *Dispatcher
 	stopping   sync.Once
 	stopped    chan struct{} // closed by the actor
 }
@@ -129,7 +129,7 @@ func NewStore(o Options) (*Store, error) {
 		requests: sync.Pool{New: func() any { return &request{done: make(chan error, 1)} }},
 		stopped:  make(chan struct{}),
 
-		dispatcher: newDispatcher(),
+		dispatcher: NewDispatcher(),
 	}
 	w := &writer{
 		batcher: &batcher{
@@ -208,6 +208,6 @@ func (s *Store) Stop() {
 		s.credits.close()
 		s.system.Root.Stop(s.pid)
 		<-s.stopped
-		s.dispatcher.join()
+		s.dispatcher.Join()
 	})
 }
