@@ -213,7 +213,10 @@ func TestManyNewcomersLeaveOneHub(t *testing.T) {
 		select {
 		case i := <-exits:
 			delete(alive, i)
-			if code := hubs[i].Wait(t); code != 0 {
+			// Between a hub that has closed the store and the newcomer that is to open it, another that waits for the lock
+			// may come first. Then the hub that handed over cannot go on and says so; the one that came first does.
+			overtaken := strings.Contains(hubs[i].Log(), "the store could not be taken back") && strings.Contains(hubs[i].Log(), "held by another process")
+			if code := hubs[i].Wait(t); code != 0 && !overtaken {
 				t.Fatalf("hub %d ended with code %d:\n%s", i, code, hubs[i].Log())
 			}
 		case <-time.After(hubtest.Patience):
