@@ -34,9 +34,10 @@ type series struct {
 }
 
 const (
-	chartWidth, chartHeight           = 760, 400
+	chartWidth, chartHeight           = 760, 416
 	plotLeft, plotRight               = 76, 620
-	plotTop, plotBottom               = 72, 344
+	plotTop, plotBottom               = 88, 360
+	subtitleColumns                   = 110 // characters in a line of the subtitle
 	gridLines                         = 5
 	labelGap                          = 15
 	dotsUpTo                          = 12 // points of a series that are few enough to be marked
@@ -64,12 +65,23 @@ func (c *chart) svg() string {
 	b.WriteString(c.style())
 	fmt.Fprintf(&b, `<rect class="ground" x="0.5" y="0.5" width="%d" height="%d" rx="8"/>`+"\n", chartWidth-1, chartHeight-1)
 	text(&b, "title", 20, 30, "start", c.title)
-	text(&b, "muted", 20, 50, "start", c.subtitle)
+	first, second := broken(c.subtitle)
+	text(&b, "muted", 20, 50, "start", first)
+	text(&b, "muted", 20, 66, "start", second)
 	frame := c.frame()
 	c.grid(&b, frame)
 	c.lines(&b, frame)
 	b.WriteString("</svg>\n")
 	return b.String()
+}
+
+// broken breaks a subtitle that is too long for one line at a space.
+func broken(subtitle string) (first, second string) {
+	if len(subtitle) <= subtitleColumns {
+		return subtitle, ""
+	}
+	at := strings.LastIndexByte(subtitle[:subtitleColumns], ' ')
+	return subtitle[:max(at, 0)], subtitle[at+1:]
 }
 
 func (c *chart) style() string {
