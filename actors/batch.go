@@ -75,13 +75,21 @@ func remainder(e *mercure.Event, written int) *batch {
 
 func (b *batch) last() uint64 { return b.marks[len(b.marks)-1].position }
 
-// after returns the offset of the first event after the position.
-func (b *batch) after(position uint64) int {
+// since is what the batch holds after the position: itself as a rule, nil if that is nothing. It costs a queue what the whole costs.
+func (b *batch) since(position uint64) *batch {
 	if b.marks[0].position > position {
-		return 0
+		return b
 	}
 	i := sort.Search(len(b.marks), func(i int) bool { return b.marks[i].position > position })
-	return b.marks[i-1].end
+	if i == len(b.marks) {
+		return nil
+	}
+	from := b.marks[i-1].end
+	rest := &batch{frames: b.frames[from:], marks: make([]mark, 0, len(b.marks)-i), accepted: b.accepted, cost: b.cost}
+	for _, m := range b.marks[i:] {
+		rest.marks = append(rest.marks, mark{m.position, m.end - from})
+	}
+	return rest
 }
 
 // within returns the mark of the event that the offset cuts in two or begins.

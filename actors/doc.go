@@ -23,7 +23,7 @@
 //
 // A subscriber's life:
 //
-//	opening ──joined──> live ──overran──> reading
+//	opening ──joined──> live ──overflow──> reading
 //	   │                 ^                   │    ^
 //	   │ has a cursor    │ joined,           │    │ joined, the
 //	   └────────────> reading ──at head──> joining │ cursor is behind

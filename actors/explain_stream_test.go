@@ -96,7 +96,7 @@ func TestOverflowedStreamsAreNotLive(t *testing.T) {
 	if c.s.past.liveSince().IsZero() || c.s.past.overflowed {
 		t.Fatalf("a stream that is live: %+v", c.s.past)
 	}
-	c.s.overrun()
+	c.s.overflow()
 	if !c.s.past.liveSince().IsZero() || !c.s.past.overflowed {
 		t.Errorf("a stream that reads history: %+v", c.s.past)
 	}

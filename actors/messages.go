@@ -10,7 +10,7 @@ import (
 //
 //	sender            receiver     messages
 //	tail              hub          available
-//	edge, subscriber  hub          enrol, join, overran, leave, inquiry
+//	edge, subscriber  hub          enrol, join, overflowed, leave, inquiry
 //	Hub               hub          settle, drain, release
 //	edge              hub          census, revoke, roll, followed
 //	hub               hub          available, sweep
@@ -31,8 +31,8 @@ type (
 	}
 	// join asks to be handed events as they come.
 	join struct{ s *Subscriber }
-	// overran takes a subscriber out of its audience: its queue was full.
-	overran struct{ s *Subscriber }
+	// overflowed takes a subscriber out of its audience: its queue was full.
+	overflowed struct{ s *Subscriber }
 	// leave takes a subscriber off that ended for the reason at that time; left answers it.
 	leave struct {
 		s      *Subscriber

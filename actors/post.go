@@ -94,10 +94,13 @@ func (a *audience) deliver(members []*Subscriber, b *batch) {
 
 // deliverSome goes on until a member panics, and returns those after it.
 func (a *audience) deliverSome(members []*Subscriber, b *batch) (rest []*Subscriber) {
-	i, written, now := 0, 0, time.Time{}
-	t := &a.worker.tally
+	i, writes, events, now := 0, 0, 0, time.Time{}
+	count := func() {
+		a.worker.tally.written(writes, events, now.Sub(b.accepted))
+		writes, events = 0, 0
+	}
 	defer func() {
-		t.written(written, len(b.marks), now.Sub(b.accepted))
+		count()
 		if r := recover(); r != nil {
 			rest = members[i+1:]
 			members[i].inbox.fail(r, b)
@@ -106,11 +109,11 @@ func (a *audience) deliverSome(members []*Subscriber, b *batch) (rest []*Subscri
 	for ; i < len(members); i++ {
 		s := members[i]
 		if i%membersPerClock == 0 {
-			t.written(written, len(b.marks), now.Sub(b.accepted))
-			written, now = 0, s.hub.now()
+			count()
+			now = s.hub.now()
 		}
-		if s.onBatch(b, now) {
-			written++
+		if n := s.onBatch(b, now); n > 0 {
+			writes, events = writes+1, events+n
 		}
 		a.worker.step()
 	}

@@ -90,6 +90,9 @@ func TestRoundsAreForThoseWhoWereThere(t *testing.T) {
 			t.Errorf("a stream got %q, want %q", got, want)
 		}
 	}
+	if got := m.stats.Deliveries(); got != 5 {
+		t.Errorf("%d deliveries were counted, want 5", got)
+	}
 }
 
 // What the hub asks of a stream comes after every batch that it sent before, also when batches are merged.
@@ -111,6 +114,9 @@ func TestMessagesKeepTheirPlaceAmongBatches(t *testing.T) {
 		if got := strings.Count(string(c.buffer), "data: "); got != 2 {
 			t.Errorf("stream %d got %d events, want 2", i, got)
 		}
+	}
+	if got := m.stats.Deliveries(); got != 4 {
+		t.Errorf("%d deliveries were counted, want 4", got)
 	}
 }
 

@@ -2,52 +2,51 @@ package actors
 
 import "time"
 
-// onBatch takes what the hub handed over at about this time, and reports whether the socket took it whole. As a rule nothing
-// waits before it. Called by the worker.
-func (s *Subscriber) onBatch(b *batch, now time.Time) (written bool) {
+// onBatch takes what the hub handed over at about this time, and returns how many events the socket took at once. As a rule
+// nothing waits before it, and it takes all. Called by the worker.
+func (s *Subscriber) onBatch(b *batch, now time.Time) (written int) {
 	if !s.joined {
-		return false // it reads history, or has ended
+		return 0 // it reads history, or has ended
 	}
 	if s.state != live || s.current != nil || len(s.pending) > 0 || s.prelude != nil {
 		s.wait(b)
-		return false
+		return 0
 	}
-	from := b.after(s.cursor)
-	s.cursor = max(s.cursor, b.last())
-	if from == len(b.frames) {
-		return false
+	if b = b.since(s.cursor); b == nil {
+		return 0
 	}
-	n, err := s.conn.Write(b.frames[from:])
-	if err == nil && from+n == len(b.frames) {
+	s.cursor = b.last()
+	n, err := s.conn.Write(b.frames)
+	if err == nil && n == len(b.frames) {
 		s.wrote(now)
-		return true
+		return len(b.marks)
 	}
-	s.current, s.offset = b, from+n
+	s.current, s.offset = b, n
 	s.count(b)
 	if err != nil {
 		s.end(ReasonWriteError)
-		return false
+		return 0
 	}
 	s.stall()
-	return false
+	return 0
 }
 
 // wait keeps a batch until what comes before it is written: the socket is full, or history is being read. One larger than the
 // whole queue is let through when nothing else waits.
 func (s *Subscriber) wait(b *batch) {
 	if queued := s.queued.load(); queued > 0 && queued+b.cost > s.hub.limits().queue {
-		s.overrun()
+		s.overflow()
 		return
 	}
 	s.pending = append(s.pending, b)
 	s.count(b)
 }
 
-// overrun ends what the hub hands over. What waits is dropped whole, but for the rest of the event that the client has begun
+// overflow ends what the hub hands over. What waits is dropped whole, but for the rest of the event that the client has begun
 // to receive, and the cursor goes on by itself.
-func (s *Subscriber) overrun() {
+func (s *Subscriber) overflow() {
 	s.joined, s.past.overflowed, s.past.liveAfter = false, true, 0
-	s.hub.toHub(overran{s})
+	s.hub.toHub(overflowed{s})
 	for _, b := range s.pending {
 		s.uncount(b)
 	}

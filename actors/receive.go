@@ -119,7 +119,7 @@ func (a *hubActor) Receive(ctx actor.Context) {
 		a.q.enrol(m.s, m.live)
 	case join:
 		a.q.join(m.s)
-	case overran:
+	case overflowed:
 		a.q.exit(m.s)
 	case leave:
 		a.q.leave(m)

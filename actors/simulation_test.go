@@ -264,7 +264,7 @@ func (m *simulation) stepHub() bool {
 		m.q.enrol(v.s, v.live)
 	case join:
 		m.q.join(v.s)
-	case overran:
+	case overflowed:
 		m.q.exit(v.s)
 	case leave:
 		m.q.leave(v)

@@ -36,12 +36,12 @@ func bucket(age time.Duration) int {
 	return min(bits.Len64(uint64((age-1)/ageUnit)), ageBuckets-1)
 }
 
-// written counts writes that carried so many events each, of which the log accepted the first so long ago.
+// written counts writes that carried so many events together, of which the log accepted the first so long ago.
 func (t *tally) written(writes, events int, age time.Duration) {
 	if writes == 0 {
 		return
 	}
-	t.deliveries.add(int64(writes * events))
+	t.deliveries.add(int64(events))
 	t.ages[bucket(age)].add(int64(writes))
 	t.age.add(int64(writes) * int64(age))
 }

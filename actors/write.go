@@ -60,18 +60,18 @@ func (s *Subscriber) writePrelude() bool {
 	return true
 }
 
-// take makes the first waiting batch the current one.
-func (s *Subscriber) take() {
+// take makes the first waiting batch the current one, less what the cursor has seen of it, and reports whether anything is
+// left.
+func (s *Subscriber) take() bool {
 	b := s.pending[0]
 	s.pending[0] = nil
 	s.pending = s.pending[1:]
-	s.begins(b)
-}
-
-// begins makes a batch the current one, past what the cursor has seen of it.
-func (s *Subscriber) begins(b *batch) {
-	s.current, s.offset = b, b.after(s.cursor)
-	s.cursor = max(s.cursor, b.last())
+	if s.current, s.offset = b.since(s.cursor), 0; s.current == nil {
+		s.uncount(b)
+		return false
+	}
+	s.cursor = b.last()
+	return true
 }
 
 // writeCurrent goes on with the current batch and reports whether it is written.
@@ -110,10 +110,12 @@ func (s *Subscriber) writeMany() bool {
 		if count > 0 && len(buf)+len(b.frames) > scratchBytes {
 			break
 		}
-		buf = append(buf, b.frames[b.after(cursor):]...)
-		cursor = max(cursor, b.last())
 		count++
-		events += len(b.marks)
+		if b = b.since(cursor); b != nil {
+			buf = append(buf, b.frames...)
+			cursor = b.last()
+			events += len(b.marks)
+		}
 	}
 	*scratch = buf
 	n, err := s.conn.Write(buf)
@@ -126,14 +128,17 @@ func (s *Subscriber) writeMany() bool {
 		s.wrote(now)
 		s.delivered(events, accepted, now)
 		for range count {
-			s.take()
-			s.uncount(s.current)
-			s.current = nil
+			if s.take() {
+				s.uncount(s.current)
+				s.current = nil
+			}
 		}
 		return true
 	}
 	for {
-		s.take()
+		if !s.take() {
+			continue
+		}
 		rest := len(s.current.frames) - s.offset
 		if n < rest {
 			s.offset += n
