@@ -52,7 +52,7 @@ func (h *Hub) RecentTopics(asker *Asker) (*TopicList, error) {
 		}
 		for _, e := range events {
 			l.Updates++
-			if strings.HasPrefix(e.Topics[0], h.o.HubPath+"/subscriptions/") {
+			if strings.HasPrefix(e.Topics[0], mercure.SubscriptionTopics(h.o.HubPath)) {
 				l.SubscriptionEvents++
 				continue
 			}

@@ -11,6 +11,7 @@
 //
 // An entry is on the board before the event that says so is stored, and leaves it after the event of its end was: a node
 // that dies at any moment leaves behind what has to be announced. The end may therefore be announced twice, and is never forgotten.
+// A node that lives follows what the log says of its own subscriptions: where an heir says late that one has ended, it says anew that it is active.
 //
 // Revocations puts what was revoked on the board "revocations", which every node looks at each second. What is revoked
 // here holds here at once, and elsewhere when the next look has been taken. No lease ends it, and nodes that start

@@ -25,9 +25,9 @@ type entry struct {
 	Leaving bool `json:"leaving,omitempty"`
 }
 
-// keyOf is the key of a subscription: equal on every node, and of the few characters and bytes that a key may have.
-func keyOf(s *mercure.Subscription) string {
-	digest := sha256.Sum256([]byte(s.Subscriber + "\n" + s.Matcher.Type.String() + "\n" + s.Matcher.Pattern))
+// keyOf is the key of the subscription with the topic, of the few characters and bytes that a key may have.
+func keyOf(topic string) string {
+	digest := sha256.Sum256([]byte(topic))
 	return hex.EncodeToString(digest[:16])
 }
 

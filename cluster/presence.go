@@ -80,6 +80,8 @@ type Presence struct {
 	doubt bool
 	// inherited are entries of nodes that died, whose ends are to be announced, and then deleted.
 	inherited map[string]persistence.Entry
+	// ends is what others say of the ends of what is mine.
+	ends *ends
 
 	// listing is held while what follows is brought up to date.
 	listing sync.Mutex
@@ -104,6 +106,10 @@ func NewPresence(o PresenceOptions) (*Presence, error) {
 		o: o, board: o.Log.Board(presenceBoard), holder: o.Node + "/" + token(),
 		mine: map[string][]byte{}, inherited: map[string]persistence.Entry{},
 	}
+	var err error
+	if p.ends, err = newEnds(o.Log, o.HubPath); err != nil {
+		return nil, fmt.Errorf("presence: %w", err)
+	}
 	p.quit, p.end = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -122,6 +128,7 @@ func (p *Presence) Start() error {
 func (p *Presence) Stop() {
 	p.end()
 	p.done.Wait()
+	p.ends.close()
 	p.changing.Lock()
 	defer p.changing.Unlock()
 	if p.stopped || len(p.mine) > 0 || len(p.inherited) > 0 || p.o.Log.Contact() != nil {
@@ -137,10 +144,17 @@ func (p *Presence) Stop() {
 
 // run keeps the lease until Stop.
 func (p *Presence) run() {
+	wait := p.o.Lease / 3
+	due := time.After(wait)
 	for {
-		wait := p.o.Lease / 3
 		select {
-		case <-time.After(wait - wait/10 + rand.N(wait/10)):
+		case <-due:
+			due = time.After(wait - wait/10 + rand.N(wait/10))
+		case <-p.ends.news:
+			if err := p.ends.follow(); err != nil {
+				p.o.Logger.Debug("the ends of subscriptions are read later", slog.Any("error", err))
+			}
+			continue
 		case <-p.quit.Done():
 			return
 		}
@@ -169,6 +183,7 @@ func (p *Presence) tick() error {
 	if p.renounced {
 		errs = append(errs, p.restore(ctx))
 	}
+	errs = append(errs, p.contradict())
 	if len(p.spent) > 0 {
 		errs = append(errs, p.delete(ctx, nil))
 	}
@@ -240,6 +255,20 @@ func (p *Presence) restore(ctx context.Context) error {
 	return nil
 }
 
+// contradict announces anew what is mine and of which another node says that it has ended. That node inherited it and
+// came late: what it appended waited until a third had taken off the same entries and this one had put them on again.
+func (p *Presence) contradict() error {
+	err := p.ends.follow()
+	if p.renounced {
+		return err // an heir may be about to say it
+	}
+	var entries []persistence.Entry
+	for _, key := range p.ends.ended() {
+		entries = append(entries, persistence.Entry{Key: key, Value: p.mine[key]})
+	}
+	return errors.Join(err, p.announce(entries, true))
+}
+
 // bury announces the ends of what was inherited.
 func (p *Presence) bury(ctx context.Context) error {
 	if len(p.inherited) == 0 {
@@ -268,6 +297,9 @@ func (p *Presence) announce(entries []persistence.Entry, active bool) error {
 		s.Active = active
 		events = append(events, mercure.NewEvent(s.Update(p.o.HubPath)))
 	}
+	if len(events) == 0 {
+		return nil
+	}
 	_, err := p.o.Store.AppendAll(events)
 	return err
 }
@@ -288,13 +320,14 @@ func (p *Presence) Announcing(subscriptions []mercure.Subscription) error {
 	defer p.changing.Unlock()
 	entries := make([]persistence.Entry, 0, len(subscriptions))
 	for i := range subscriptions {
-		key := keyOf(&subscriptions[i])
+		key := keyOf(subscriptions[i].Topic(p.o.HubPath))
 		value, err := p.encode(&subscriptions[i])
 		if err != nil {
 			p.o.Logger.Warn("a subscription is too large to be listed by other nodes", slog.Any("error", err))
 			continue
 		}
 		p.mine[key] = value
+		p.ends.watch(key)
 		entries = append(entries, persistence.Entry{Key: key, Value: value})
 	}
 	if len(entries) == 0 {
@@ -314,8 +347,9 @@ func (p *Presence) Announced(subscriptions []mercure.Subscription) {
 	defer p.changing.Unlock()
 	var keys []string
 	for i := range subscriptions {
-		if key := keyOf(&subscriptions[i]); !subscriptions[i].Active && p.mine[key] != nil {
+		if key := keyOf(subscriptions[i].Topic(p.o.HubPath)); !subscriptions[i].Active && p.mine[key] != nil {
 			delete(p.mine, key)
+			p.ends.forget(key)
 			keys = append(keys, key)
 		}
 	}
@@ -327,39 +361,6 @@ func (p *Presence) Announced(subscriptions []mercure.Subscription) {
 	if err := p.delete(ctx, keys); err != nil {
 		p.o.Logger.Debug("ended subscriptions stay on the board for now", slog.Any("error", err))
 	}
-}
-
-// Others lists the active subscriptions of the other nodes. Errors wrap persistence.ErrUnavailable while the engine
-// cannot be reached.
-func (p *Presence) Others() ([]mercure.Subscription, error) {
-	p.listing.Lock()
-	defer p.listing.Unlock()
-	ctx, cancel := context.WithTimeout(p.quit, callTimeout)
-	defer cancel()
-	// The number is read first: what changes meanwhile is read again.
-	revision, err := p.board.Revision(ctx)
-	if err == nil && (!p.listed || revision != p.revision) {
-		var entries []persistence.Entry
-		if entries, err = p.board.List(ctx); err == nil {
-			p.others, p.revision, p.listed = p.elsewhere(entries), revision, true
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listing the subscriptions of other nodes: %w", err)
-	}
-	return slices.Clone(p.others), nil
-}
-
-// elsewhere returns the subscriptions of other nodes that are active.
-func (p *Presence) elsewhere(entries []persistence.Entry) []mercure.Subscription {
-	var others []mercure.Subscription
-	for _, e := range entries {
-		s, state, err := decode(e.Value)
-		if err == nil && e.Holder != p.holder && state.Node == e.Holder && !state.Leaving {
-			others = append(others, *s)
-		}
-	}
-	return others
 }
 
 // token is text that no other process has.

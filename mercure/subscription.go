@@ -1,6 +1,7 @@
 package mercure
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 )
@@ -20,12 +21,14 @@ type Subscription struct {
 // JSONLDContext is the "@context" of the documents of 0.x ("JSON-LD Context").
 const JSONLDContext = "https://mercure.rocks/"
 
+// SubscriptionTopics returns what the topics of all subscriptions begin with.
+func SubscriptionTopics(hubPath string) string { return hubPath + "/subscriptions/" }
+
 // Topic returns the topic of the subscription's events and its path in the API. hubPath is the path
 // of the hub's URL.
 func (s *Subscription) Topic(hubPath string) string {
 	var b strings.Builder
-	b.WriteString(hubPath)
-	b.WriteString("/subscriptions/")
+	b.WriteString(SubscriptionTopics(hubPath))
 	if s.Matcher.Type != Template {
 		b.WriteString(s.Matcher.Type.String())
 		b.WriteByte('/')
@@ -92,4 +95,12 @@ func (s *Subscription) Update(hubPath string) *Update {
 		u.Type = ReservedType
 	}
 	return u
+}
+
+// EndsSubscription tells of an event about a subscription, as Update makes it, whether it says that it has ended.
+func (e *Event) EndsSubscription() bool {
+	_, data, _ := bytes.Cut(e.frame, []byte("\ndata: "))
+	line, _, _ := bytes.Cut(data, []byte("\n"))
+	var d document
+	return json.Unmarshal(line, &d) == nil && d.Subscriber != "" && !d.Active
 }
