@@ -138,7 +138,7 @@ func TestPresenceFollowsTheLog(t *testing.T) {
 	if _, err := store.AppendAll([]*mercure.Event{mercure.NewEvent(one.Update(hubPath))}); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10*time.Second); len(p.ends.ended()) == 0; runtime.Gosched() {
+	for deadline := time.Now().Add(10 * time.Second); len(p.ends.ended()) == 0; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			t.Fatal("what another node said is not heard")
 		}
