@@ -31,13 +31,18 @@ func BearerToken(header []byte) (token []byte, present bool, err error) {
 // isToken68 checks the syntax of b64token (RFC 6750, section 2.1).
 func isToken68(s []byte) bool {
 	s = bytes.TrimRight(s, "=")
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case strings.IndexByte("-._~+/", c) >= 0:
-		default:
+	for _, c := range s {
+		if !token68[c] {
 			return false
 		}
 	}
 	return len(s) > 0
 }
+
+// token68 has the bytes that a token may consist of.
+var token68 = func() (table [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/") {
+		table[c] = true
+	}
+	return table
+}()

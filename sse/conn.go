@@ -22,6 +22,8 @@ type conn struct {
 	// full says that a write filled the socket, so that room is worth a message.
 	full   atomic.Bool
 	closed atomic.Bool
+	// filled says that a write has filled the socket before: the poller looks for room.
+	filled bool
 	// fresh says that nobody has begun to serve the connection.
 	fresh atomic.Bool
 

@@ -13,8 +13,9 @@ import (
 // poller watches the sockets of all streams with one epoll instance and one goroutine, which the
 // runtime's own poller parks while nothing happens.
 //
-// Sockets are watched edge-triggered for hang-up and for room at once, so a stream costs one system
-// call when it begins and none after: Linux reports room only after a write found the socket full.
+// Sockets are watched edge-triggered, for hang-up at first, and for room as well from the first write on that found one full: a
+// new socket has room, which would wake the goroutine for each stream that begins. A stream costs one system call then,
+// another when its socket is first full, and none after: Linux reports room only after a write found none.
 type poller struct {
 	epoll *os.File
 	fd    int
@@ -114,14 +115,17 @@ func (p *poller) add(c *conn) error {
 	c.slot = slot{index, e.generation}
 	p.mu.Unlock()
 
-	event := unix.EpollEvent{
-		Events: unix.EPOLLRDHUP | unix.EPOLLOUT | unix.EPOLLET,
-		Fd:     c.slot.index, Pad: c.slot.generation,
-	}
-	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, c.fd, &event); err != nil {
-		return os.NewSyscallError("epoll_ctl", err)
-	}
-	return nil
+	return p.control(c, unix.EPOLL_CTL_ADD, unix.EPOLLRDHUP|unix.EPOLLET)
+}
+
+// awaitRoom has room reported from now on, be it there already.
+func (p *poller) awaitRoom(c *conn) error {
+	return p.control(c, unix.EPOLL_CTL_MOD, unix.EPOLLRDHUP|unix.EPOLLOUT|unix.EPOLLET)
+}
+
+func (p *poller) control(c *conn, operation int, events uint32) error {
+	event := unix.EpollEvent{Events: events, Fd: c.slot.index, Pad: c.slot.generation}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, operation, c.fd, &event))
 }
 
 // unwatch takes a socket out of the kernel's list.

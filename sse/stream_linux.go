@@ -45,6 +45,12 @@ func (s *stream) Write(p []byte) (n int, err error) {
 		default:
 			s.full.Store(true)
 			marked = true
+			if !s.filled {
+				s.filled = true
+				if err := s.server.poller.awaitRoom((*conn)(s)); err != nil {
+					return n, err
+				}
+			}
 		}
 	}
 	if marked {

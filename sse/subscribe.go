@@ -1,6 +1,7 @@
 package sse
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,8 +34,8 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx) {
 		s.challenge(ctx, fasthttp.StatusUnauthorized, "", "subscribing takes a token")
 		return
 	}
-	request, err := s.parameters(ctx)
-	if err != nil {
+	var request request
+	if err := s.parameters(ctx, &request); err != nil {
 		fail(ctx, fasthttp.StatusBadRequest, err.Error())
 		return
 	}
@@ -130,37 +131,36 @@ type request struct {
 // one: it comes in a header.
 const maxCursorBytes = headBytes
 
-// parameters reads the query and, of a QUERY, the body, and takes the union of both.
-func (s *Server) parameters(ctx *fasthttp.RequestCtx) (*request, error) {
-	r := new(request)
+// parameters reads the query and, of a QUERY, the body into r, and takes the union of both.
+func (s *Server) parameters(ctx *fasthttp.RequestCtx, r *request) error {
 	if err := r.read(ctx.QueryArgs(), s.o.Protocol); err != nil {
-		return nil, err
+		return err
 	}
 	if string(ctx.Method()) == query && len(ctx.PostBody()) > 0 {
 		mediaType, _, _ := strings.Cut(string(ctx.Request.Header.ContentType()), ";")
 		if !strings.EqualFold(strings.TrimSpace(mediaType), form) {
-			return nil, fmt.Errorf("content type of the body is not %s", form)
+			return fmt.Errorf("content type of the body is not %s", form)
 		}
 		args := fasthttp.AcquireArgs()
 		defer fasthttp.ReleaseArgs(args)
 		args.ParseBytes(ctx.PostBody())
 		if err := r.read(args, s.o.Protocol); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	switch {
 	case len(r.matchers) == 0:
-		return nil, errors.New(`no matcher: give "match", "match_urlpattern" or "topic" at least once`)
+		return errors.New(`no matcher: give "match", "match_urlpattern" or "topic" at least once`)
 	case s.o.MaxMatchers > 0 && len(r.matchers) > s.o.MaxMatchers:
-		return nil, fmt.Errorf("more than %d matchers", s.o.MaxMatchers)
+		return fmt.Errorf("more than %d matchers", s.o.MaxMatchers)
 	}
 	if id := ctx.Request.Header.Peek("Last-Event-ID"); len(id) > 0 {
 		r.lastEventID = string(id)
 	}
 	if len(r.lastEventID) > maxCursorBytes {
-		return nil, fmt.Errorf("the id of the last event has more than %d bytes", maxCursorBytes)
+		return fmt.Errorf("the id of the last event has more than %d bytes", maxCursorBytes)
 	}
-	return r, nil
+	return nil
 }
 
 // read adds the parameters of one component. Names that begin with "match" are reserved in 1.0: one
@@ -169,18 +169,18 @@ func (r *request) read(args *fasthttp.Args, protocol auth.Protocol) error {
 	v1, v0 := protocol.Allows(auth.V1), protocol.Allows(auth.V0)
 	var cursor, classic string
 	for key, value := range args.All() {
-		switch name := string(key); {
-		case v1 && (name == "match" || name == "match_exact"):
+		switch {
+		case v1 && (is(key, "match") || is(key, "match_exact")):
 			r.add(mercure.Exact, value)
-		case v1 && name == "match_urlpattern":
+		case v1 && is(key, "match_urlpattern"):
 			r.add(mercure.URLPattern, value)
-		case v0 && name == "topic":
+		case v0 && is(key, "topic"):
 			r.add(mercure.Template, value)
-		case v1 && len(name) >= len("match") && strings.EqualFold(name[:len("match")], "match"):
-			return fmt.Errorf("parameter %q is not a matcher type that the hub supports: match, match_exact, match_urlpattern", name)
-		case v1 && name == "last_event_id" && cursor == "":
+		case v1 && len(key) >= len("match") && bytes.EqualFold(key[:len("match")], []byte("match")):
+			return fmt.Errorf("parameter %q is not a matcher type that the hub supports: match, match_exact, match_urlpattern", key)
+		case v1 && is(key, "last_event_id") && cursor == "":
 			cursor = string(value)
-		case v0 && (name == "lastEventID" || name == "Last-Event-ID" || name == "last-event-id") && classic == "":
+		case v0 && (is(key, "lastEventID") || is(key, "Last-Event-ID") || is(key, "last-event-id")) && classic == "":
 			classic = string(value)
 		}
 	}
@@ -192,6 +192,8 @@ func (r *request) read(args *fasthttp.Args, protocol auth.Protocol) error {
 	return nil
 }
 
+func is(key []byte, name string) bool { return string(key) == name }
+
 func (r *request) add(kind mercure.MatcherType, pattern []byte) {
 	r.matchers = append(r.matchers, mercure.Matcher{Type: kind, Pattern: string(pattern)})
 }
@@ -199,16 +201,14 @@ func (r *request) add(kind mercure.MatcherType, pattern []byte) {
 // head is the response's head and a first comment, which makes buffering proxies let go of it. The
 // body ends with the connection: events go out as they are stored, without framing of each write.
 func head(ctx *fasthttp.RequestCtx, id actors.StreamID, cursor *actors.Cursor) []byte {
-	b := make([]byte, 0, 512)
+	b := make([]byte, 0, headRoom)
 	b = append(b, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"+
-		"Cache-Control: private, no-cache, no-store\r\nX-Accel-Buffering: no\r\n"+
-		"X-Content-Type-Options: nosniff\r\nConnection: close\r\n"...)
-	for _, name := range [...]string{
-		fasthttp.HeaderAccessControlAllowOrigin, fasthttp.HeaderAccessControlAllowCredentials,
-		fasthttp.HeaderAccessControlExposeHeaders, fasthttp.HeaderVary,
-		fasthttp.HeaderStrictTransportSecurity,
-	} {
-		if value := ctx.Response.Header.Peek(name); len(value) > 0 {
+		"Cache-Control: private, no-cache, no-store\r\nX-Accel-Buffering: no\r\nConnection: close\r\n"...)
+	for name, value := range ctx.Response.Header.All() {
+		switch string(name) {
+		case fasthttp.HeaderContentLength, fasthttp.HeaderContentType, fasthttp.HeaderServer, fasthttp.HeaderConnection:
+			// of an answer that ends
+		default:
 			b = append(append(append(append(b, name...), ": "...), value...), "\r\n"...)
 		}
 	}
@@ -221,6 +221,9 @@ func head(ctx *fasthttp.RequestCtx, id actors.StreamID, cursor *actors.Cursor) [
 	}
 	return append(b, "\r\n:\n"...)
 }
+
+// headRoom is what most heads fit into, in bytes: each stream has one until it may show itself.
+const headRoom = 320
 
 // open takes the connection from fasthttp and gives it to the hub, in the request's own goroutine: fasthttp would start
 // another to call a hijacker, whose stack had to grow. fasthttp leaves a detached connection by itself.
