@@ -14,6 +14,7 @@ import (
 	"hubd/bench/ledger"
 	"hubd/bench/stat"
 	"hubd/bench/wire"
+	"hubd/internal/descriptors"
 )
 
 // ErrTimeout is wrapped when something did not happen in its time.
@@ -24,6 +25,8 @@ const (
 	step = 5 * time.Millisecond
 	// readBuffer holds what one stream has received at a time; it stays in the second-level cache.
 	readBuffer = 256 << 10
+	// otherDescriptors is more than the load program has open beside its streams.
+	otherDescriptors = 1024
 )
 
 // StreamsOptions describe a set of streams.
@@ -80,6 +83,9 @@ type Streams struct {
 
 // NewStreams returns a set in which nothing is connected.
 func NewStreams(o StreamsOptions) (*Streams, error) {
+	if err := descriptors.Reserve(len(o.Readers) + otherDescriptors); err != nil {
+		return nil, err
+	}
 	poll, err := newPoller()
 	if err != nil {
 		return nil, err

@@ -57,3 +57,25 @@ func TestOutOfDescriptors(t *testing.T) {
 	p.PublishData(t, topic, "after")
 	stays.Expect(t, "after")
 }
+
+// A hub has room for descriptors from the start: where the kernel makes room later, connections wait.
+func TestDescriptorsAreReserved(t *testing.T) {
+	t.Parallel()
+	p := hubtest.Start(t, t.TempDir(), "--anonymous")
+	var limit unix.Rlimit
+	if err := unix.Prlimit(p.PID, unix.RLIMIT_NOFILE, nil, &limit); err != nil {
+		t.Fatal(err)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "FDSize:")
+	var size uint64
+	if _, err := fmt.Sscan(rest, &size); err != nil {
+		t.Fatal(err)
+	}
+	if want := min(reservedDescriptors, limit.Cur); size < want {
+		t.Errorf("the hub has room for %d descriptors, want %d", size, want)
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"hubd/auth"
 	"hubd/config"
 	"hubd/handover"
+	"hubd/internal/descriptors"
 	"hubd/persistence"
 	"hubd/pprof"
 	"hubd/sse"
@@ -27,6 +28,9 @@ import (
 // stopPatience is how long a stop waits for requests under way after the streams have ended.
 const stopPatience = 5 * time.Second
 
+// reservedDescriptors is how many descriptors the hub has room for when it starts, in 256 KiB of the kernel's memory.
+const reservedDescriptors = 32 << 10
+
 // serve runs the hub until ctx ends, and then stops it in order, or until another process has taken its place.
 func serve(ctx context.Context, cfg *config.Config, manager *serviceManager, stdout, stderr io.Writer) error {
 	logger := newLogger(cfg, stderr)
@@ -34,6 +38,9 @@ func serve(ctx context.Context, cfg *config.Config, manager *serviceManager, std
 		logger.Warn("configuration", slog.String("note", note))
 	}
 	defer limitMemory(memlimit.FromCgroup, logger)()
+	if err := descriptors.Reserve(reservedDescriptors); err != nil {
+		logger.Debug("a storm of connects will wait now and then", slog.Any("error", err))
+	}
 	d := &daemon{cfg: cfg, log: logger, damage: damage{log: logger}, open: openShared, faults: make(chan error, 1)}
 	if err := d.activate(manager); err != nil {
 		return err
