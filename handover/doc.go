@@ -21,7 +21,8 @@
 // serves and the other waits for it. Until the newcomer has said opened, the holder takes everything back
 // (Giver.Resume) when the newcomer dies, fails, falls silent or breaks the protocol. From opened on
 // the newcomer is the hub, and a break costs only the streams that were not moved yet; they resume
-// elsewhere by their cursors. A newcomer for which any step fails closes the session and waits for
+// elsewhere by their cursors. As long as somebody listens, hubs outside the session leave the store alone (Attended), free or not:
+// between released and opened it is nobody's. A newcomer for which any step fails closes the session and waits for
 // the lock, which is what hubs do that never heard of each other.
 //
 // A stream has one writer at any moment. It is the holder's until it is given and the newcomer's as soon

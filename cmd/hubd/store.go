@@ -74,7 +74,7 @@ func (d *daemon) obtainStore(ctx context.Context) (persistence.Log, *handover.Se
 	defer cancel()
 	refused := ""
 	for next := since; ; {
-		log, err := d.openStore()
+		log, err := d.openUnattended(patience)
 		if err == nil || !errors.Is(err, persistence.ErrHeld) {
 			return log, nil, err
 		}
@@ -99,6 +99,14 @@ func (d *daemon) obtainStore(ctx context.Context) (persistence.Log, *handover.Se
 			return nil, nil, fmt.Errorf("%w after %s; end that process, or wait longer with --store-wait", err, d.cfg.StoreWait)
 		}
 	}
+}
+
+// openUnattended opens the store unless a hub attends to it, which may be handing it over. Errors wrap persistence.ErrHeld then.
+func (d *daemon) openUnattended(ctx context.Context) (persistence.Log, error) {
+	if d.cfg.Store.Scheme() == config.StoreBolt && handover.Attended(ctx, d.cfg.Store.Path()) {
+		return nil, fmt.Errorf("opening the store %s: %w: a hub listens beside it", d.cfg.Store, persistence.ErrHeld)
+	}
+	return d.openStore()
 }
 
 // ask asks the holder to hand over, and opens the store when it has let go of it.
