@@ -12,7 +12,7 @@ import (
 	"hubd/internal/hubtest"
 )
 
-const live = `document.querySelector(".state").dataset.state === "open"`
+const live = `document.querySelector(".state")?.dataset.state === "open"`
 
 // picture takes pictures of the page at two sizes, light and dark, if PICTURES names a folder. They are for people.
 func picture(t *testing.T, tab *browsertest.Tab, name string) {

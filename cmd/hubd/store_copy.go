@@ -26,6 +26,8 @@ const (
 	copySpan = time.Second
 	// copyProgress is how often a copy says how far it is.
 	copyProgress = 2 * time.Second
+	// copyPatience is how long a server may take to answer: it may have been started just now.
+	copyPatience = 10 * time.Second
 )
 
 // storeCopyCommand is hubd store copy.
@@ -97,10 +99,24 @@ func (c *storeCopyCommand) Run(ctx context.Context, s *streams) (err error) {
 
 // openCopied opens a store without bounds, so that nothing is removed from it. Nil is time.Now.
 func openCopied(ctx context.Context, s config.Store, now func() time.Time) (persistence.Log, error) {
-	if s.Engine() != "" {
-		return openShared(ctx, &sharedOptions{store: s, now: now})
+	if s.Engine() == "" {
+		return bolt.Open(bolt.Options{Path: s.Path(), Now: now})
 	}
-	return bolt.Open(bolt.Options{Path: s.Path(), Now: now})
+	return answered(ctx, func() (persistence.Log, error) {
+		return openShared(ctx, &sharedOptions{store: s, now: now})
+	})
+}
+
+// answered opens a store on a server, and again for a while if the server cannot be reached.
+func answered(ctx context.Context, open func() (persistence.Log, error)) (persistence.Log, error) {
+	patience, cancel := context.WithTimeout(ctx, copyPatience)
+	defer cancel()
+	for {
+		log, err := open()
+		if err == nil || !errors.Is(err, persistence.ErrUnavailable) || wait(patience, storeRetry) != nil {
+			return log, err
+		}
+	}
 }
 
 // summary is what two histories are compared by.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"hubd/mercure"
 	"hubd/persistence"
 	"hubd/persistence/bolt"
+	"hubd/persistence/memory"
 )
 
 // history returns all that a store holds, as text.
@@ -92,6 +94,29 @@ func TestStoreCopyCommand(t *testing.T) {
 			t.Errorf("the way back: exit code %d\n%s%s, want\n%s", code, again, stderr, stdout)
 		}
 	})
+}
+
+// A server that was started just now may not answer yet.
+func TestStoreCopyWaitsForTheServer(t *testing.T) {
+	t.Parallel()
+	store, err := memory.Open(memory.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+	attempts := 0
+	log, err := answered(t.Context(), func() (persistence.Log, error) {
+		if attempts++; attempts == 1 {
+			return nil, fmt.Errorf("dialling: %w", persistence.ErrUnavailable)
+		}
+		return store, nil
+	})
+	if err != nil || log != store || attempts != 2 {
+		t.Errorf("%v, %v after %d attempts", log, err, attempts)
+	}
+	if _, err := answered(t.Context(), func() (persistence.Log, error) { return nil, persistence.ErrNotHubStore }); !errors.Is(err, persistence.ErrNotHubStore) {
+		t.Errorf("a store that is none: %v", err)
+	}
 }
 
 func TestStoreCopyRefuses(t *testing.T) {
