@@ -8,14 +8,14 @@ import (
 	"hubd/topics"
 )
 
-// audience is the set of joined subscribers of one worker that have the same matchers and the same grants, so that
-// what a round holds for one it holds for all. Owned by the hub actor, but for what the worker does in its turn.
+// audience is the set of joined subscribers of one lane that have the same matchers and the same grants, so that
+// what a round holds for one it holds for all. Owned by the hub actor, but for what a worker does in its turn.
 type audience struct {
 	key     string
 	want    *topics.Set
 	grants  *topics.Set
 	members []*Subscriber
-	// lent says that the worker may be looking at the members: none of them may change its place.
+	// lent says that a worker may be looking at the members: none of them may change its place.
 	lent bool
 	// follows and reads are the audience's places in the indexes of matchers and of grants.
 	follows, reads listing
@@ -27,15 +27,15 @@ type audience struct {
 	round   uint64
 	pending []int
 
-	// posts are for the worker, which takes no more than mergeBytes of them at a time; see post.go.
+	// posts wait for the audience's turn, which takes no more than mergeBytes of them at a time; see post.go.
 	posts      pile[post, *post]
 	turn       turn
-	worker     *worker
+	lane       *lane
 	mergeBytes int
 }
 
-func newAudience(key string, want, grants *topics.Set, w *worker, mergeBytes int) *audience {
-	a := &audience{key: key, want: want, grants: grants, worker: w, mergeBytes: mergeBytes, posts: pile[post, *post]{end: w.noPost}}
+func newAudience(key string, want, grants *topics.Set, l *lane, mergeBytes int) *audience {
+	a := &audience{key: key, want: want, grants: grants, lane: l, mergeBytes: mergeBytes, posts: pile[post, *post]{end: l.noPost}}
 	a.turn.runner = a
 	return a
 }
@@ -59,10 +59,10 @@ type place struct {
 	which    int
 }
 
-// audienceKey is equal for equal matchers, equal grants and the same worker. Keys of sets hold NUL between selectors and no
+// audienceKey is equal for equal matchers, equal grants and the same lane. Keys of sets hold NUL between selectors and no
 // other control character, so a matcher cannot be taken for a grant.
-func audienceKey(want, grants *topics.Set, w *worker) string {
-	return want.Key() + "\x01" + grants.Key() + "\x01" + strconv.Itoa(w.number)
+func audienceKey(want, grants *topics.Set, l *lane) string {
+	return want.Key() + "\x01" + grants.Key() + "\x01" + strconv.Itoa(l.number)
 }
 
 // may reports whether the audience's grants allow it to read the event (invariant I3).

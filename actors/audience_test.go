@@ -10,7 +10,7 @@ import (
 )
 
 // I3: subscribers share an audience only if both their matchers and their grants are equal, wherever
-// the line between the two is; and only if one worker runs them.
+// the line between the two is; and only if they have one lane.
 func TestInvariantI3AudiencesDoNotMixMatchersAndGrants(t *testing.T) {
 	t.Parallel()
 	m := newSimulation(t, 1, persistence.Retention{})
@@ -31,16 +31,16 @@ func TestInvariantI3AudiencesDoNotMixMatchersAndGrants(t *testing.T) {
 	seen := map[string]string{}
 	for _, pair := range []string{"abc/", "ab/c", "a/bc", "a/", "a/a", "ab/", "a/b", "b/a", "ab/ab"} {
 		want, grants, _ := strings.Cut(pair, "/")
-		key := audienceKey(set(want), set(grants), m.workers.all[0])
+		key := audienceKey(set(want), set(grants), m.workers.lanes[0])
 		if other, found := seen[key]; found {
 			t.Errorf("%s and %s are one audience", pair, other)
 		}
 		seen[key] = pair
 	}
-	if audienceKey(set("ab"), set("c"), m.workers.all[0]) != audienceKey(set("ba"), set("c"), m.workers.all[0]) {
+	if audienceKey(set("ab"), set("c"), m.workers.lanes[0]) != audienceKey(set("ba"), set("c"), m.workers.lanes[0]) {
 		t.Error("the order of matchers makes two audiences of one")
 	}
-	if audienceKey(set("a"), nil, m.workers.all[0]) == audienceKey(set("a"), nil, m.workers.all[1]) {
-		t.Error("two workers share an audience")
+	if audienceKey(set("a"), nil, m.workers.lanes[0]) == audienceKey(set("a"), nil, m.workers.lanes[1]) {
+		t.Error("two lanes share an audience")
 	}
 }

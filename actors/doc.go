@@ -4,8 +4,8 @@
 // A store is a log, and every subscriber is a cursor on that log. The hub actor is the sequencer: it
 // reads the committed events in order, a batch at a time, and shows each to the topic actors that it
 // addresses. A topic actor knows who follows its topic. What a batch holds for one audience (the
-// subscribers of one worker with the same matchers and the same grants) is concatenated once and posted to the audience. In
-// the audience's turn the worker hands it to each of the subscriber actors, which own a connection, a cursor and the reason for
+// subscribers of one lane with the same matchers and the same grants) is concatenated once and posted to the audience. In
+// the audience's turn a worker hands it to each of the subscriber actors, which own a connection, a cursor and the reason for
 // ending.
 //
 // Order: topic actors run on the synchronized dispatcher with the hub actor as their only sender, so
@@ -30,7 +30,7 @@
 //	                     ^                   └────┘
 //	any ──hang-up, stall, expiry, drain ...──> ended ──left──> (actor stopped)
 //
-// Goroutines: the workers, one for each core, which run the subscriber actors; those of the actor
+// Goroutines: the workers, one for each core, which run the subscriber actors, a lane at a time; those of the actor
 // system, which end when idle; the replayers, which read pages for subscribers
 // that are behind; the wheel's, which wakes subscribers for heartbeats and deadlines. Hub.Stop joins them.
 //

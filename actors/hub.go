@@ -155,7 +155,7 @@ func New(o Options) (*Hub, error) {
 	}
 	h := &Hub{o: o, lim: limits{o.Heartbeat, o.DispatchTimeout, o.QueueBytes}, quit: make(chan struct{}), fault: make(chan error, 1), broken: make(chan struct{}), emptied: make(chan struct{}, 1)}
 	h.scratches.New = func() any { b := make([]byte, 0, scratchBytes); return &b }
-	h.workers = newWorkers(runtime.GOMAXPROCS(0))
+	h.workers = newWorkers(runtime.GOMAXPROCS(0), lanesEach, neighbours)
 	h.stats.tallies = h.workers.tallies()
 	h.streamers = actor.PropsFromProducer(
 		func() actor.Actor { return &subscriberActor{hub: h} },

@@ -67,7 +67,7 @@ func TestInvariantI6NoLockBetweenLogAndSocket(t *testing.T) {
 			stack = append(stack, frame.Function)
 		}
 		text := strings.Join(stack, "\n")
-		for _, hot := range []string{"(*sequencer).advance", "(*sequencer).handOver", "(*audience).deliver", "(*Subscriber).onBatch", "(*Subscriber).flush", "(*mailbox).post", "(*worker).schedule"} {
+		for _, hot := range []string{"(*sequencer).advance", "(*sequencer).handOver", "(*audience).deliver", "(*Subscriber).onBatch", "(*Subscriber).flush", "(*mailbox).post", "(*lane).schedule", "(*worker).offer"} {
 			if strings.Contains(text, "hubd/actors."+hot) && strings.Contains(text, "sync.(*Mutex)") {
 				t.Errorf("a lock was waited for on the way of an event:\n%s", text)
 			}

@@ -3,7 +3,7 @@ package actors
 import "github.com/asynkron/protoactor-go/actor"
 
 // passes is how often in its turn an actor looks for messages that have come meanwhile, before it goes to the end of
-// its worker's queue.
+// its lane's queue.
 const passes = 4
 
 // mailbox is the mailbox of a subscriber actor; docs/decisions says why it is not one of protoactor's. One word
@@ -14,12 +14,12 @@ const passes = 4
 type mailbox struct {
 	letters pile[letter, *letter]
 	turn    turn
-	worker  *worker
+	lane    *lane
 	invoker actor.MessageInvoker
 
-	// s is the actor's subscriber. Owned by the worker once it is attached.
+	// s is the actor's subscriber. Owned by the lane once it is attached.
 	s *Subscriber
-	// failed says that the actor has panicked. Owned by the worker.
+	// failed says that the actor has panicked. Owned by the lane.
 	failed bool
 }
 
@@ -37,7 +37,7 @@ func (m *mailbox) send(message any) { m.post(&letter{message: message}) }
 
 func (m *mailbox) post(l *letter) {
 	if m.letters.add(l) {
-		m.worker.schedule(&m.turn)
+		m.lane.schedule(&m.turn)
 	}
 }
 
@@ -53,7 +53,7 @@ func (m *mailbox) PostUserMessage(message any) {
 // PostSystemMessage implements actor.Mailbox.
 func (m *mailbox) PostSystemMessage(message any) { m.post(&letter{message: message, system: true}) }
 
-// RegisterHandlers implements actor.Mailbox. The worker is the dispatcher.
+// RegisterHandlers implements actor.Mailbox. The workers are the dispatcher.
 func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
 	m.invoker = invoker
 }
@@ -64,7 +64,7 @@ func (m *mailbox) Start() {}
 // UserMessageCount implements actor.Mailbox for protoactor's own metrics, which are off: messages are not counted.
 func (m *mailbox) UserMessageCount() int { return 0 }
 
-// run is the actor's turn. Called by the worker.
+// run is the actor's turn. Called by a worker.
 func (m *mailbox) run() {
 	for range passes {
 		m.deliver(m.letters.take())
@@ -72,10 +72,10 @@ func (m *mailbox) run() {
 			return
 		}
 	}
-	m.worker.schedule(&m.turn)
+	m.lane.schedule(&m.turn)
 }
 
-// hand gives the actor a message that reached it through its audience, after those that wait in the mailbox. Called by the
+// hand gives the actor a message that reached it through its audience, after those that wait in the mailbox. Called by a
 // worker.
 func (m *mailbox) hand(message any) {
 	if m.letters.filled() {

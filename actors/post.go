@@ -9,7 +9,7 @@ const membersPerClock = 8
 // post is what the sequencer has for an audience: a batch for its members, or a message for one of them. The posts of an
 // audience are taken in the order in which they were sent, so every member sees its own in that order.
 //
-// A batch goes to the members without a stop at each mailbox: the audience is run by the worker that runs them, and of
+// A batch goes to the members without a stop at each mailbox: the audience is run in the lane that runs them, and of
 // ten thousand mailboxes none is in the processor's cache.
 type post struct {
 	next *post
@@ -27,7 +27,7 @@ func (p *post) link() **post { return &p.next }
 // send puts a post into the audience's queue. It never waits. Called by the hub actor.
 func (a *audience) send(p *post) {
 	if a.posts.add(p) {
-		a.worker.schedule(&a.turn)
+		a.lane.schedule(&a.turn)
 	}
 }
 
@@ -37,7 +37,7 @@ func (a *audience) hand(b *batch) {
 	a.send(&post{batch: b, members: a.members})
 }
 
-// run is the audience's turn. Called by the worker.
+// run is the audience's turn. Called by a worker.
 func (a *audience) run() {
 	for range passes {
 		a.take(a.posts.take())
@@ -45,7 +45,7 @@ func (a *audience) run() {
 			return
 		}
 	}
-	a.worker.schedule(&a.turn)
+	a.lane.schedule(&a.turn)
 }
 
 // take serves posts. Batches that wait together become one write for each member; whoever joined between them begins where
@@ -67,7 +67,7 @@ func (a *audience) take(first *post) {
 		}
 		size += len(p.batch.frames)
 		members = p.members
-		a.worker.tally.passed.add(p.batch.cost * int64(len(members)))
+		a.lane.tally.passed.add(p.batch.cost * int64(len(members)))
 	}
 	if size > 0 {
 		a.deliver(members, gather(first, nil))
@@ -96,7 +96,7 @@ func (a *audience) deliver(members []*Subscriber, b *batch) {
 func (a *audience) deliverSome(members []*Subscriber, b *batch) (rest []*Subscriber) {
 	i, writes, events, now := 0, 0, 0, time.Time{}
 	count := func() {
-		a.worker.tally.written(writes, events, now.Sub(b.accepted))
+		a.lane.tally.written(writes, events, now.Sub(b.accepted))
 		writes, events = 0, 0
 	}
 	defer func() {
@@ -115,7 +115,7 @@ func (a *audience) deliverSome(members []*Subscriber, b *batch) (rest []*Subscri
 		if n := s.onBatch(b, now); n > 0 {
 			writes, events = writes+1, events+n
 		}
-		a.worker.step()
+		a.lane.step()
 	}
 	return nil
 }

@@ -8,11 +8,11 @@ import (
 	"hubd/persistence"
 )
 
-// gathering returns n streams of everything that are live on the same worker, and the simulation that they are in.
+// gathering returns n streams of everything that are live in the same lane, and the simulation that they are in.
 func gathering(t *testing.T, n int) (*simulation, []*client) {
 	t.Helper()
 	m := newSimulation(t, 1, persistence.Retention{})
-	m.workers = newWorkers(1)
+	m.workers = newWorkers(1, 1, 1)
 	m.stats.tallies = m.workers.tallies()
 	all, err := m.space.NewSet([]mercure.Matcher{{Pattern: mercure.Wildcard}})
 	if err != nil {
@@ -169,8 +169,8 @@ func TestMemberThatPanicsEndsAlone(t *testing.T) {
 
 // BenchmarkDeliver is the way of an update from the sequencer to the sockets of an audience, without the sockets.
 func BenchmarkDeliver(b *testing.B) {
-	w := newWorkers(1)
-	a := newAudience("", nil, nil, w.all[0], 64<<10)
+	w := newWorkers(1, 1, 1)
+	a := newAudience("", nil, nil, w.lanes[0], 64<<10)
 	for range 1024 {
 		s := &Subscriber{hub: new(Hub), conn: nowhere{}, joined: true, state: live}
 		s.inbox = w.newMailbox()

@@ -3,7 +3,7 @@ package actors
 import "time"
 
 // onBatch takes what the hub handed over at about this time, and returns how many events the socket took at once. As a rule
-// nothing waits before it, and it takes all. Called by the worker.
+// nothing waits before it, and it takes all. Called by a worker.
 func (s *Subscriber) onBatch(b *batch, now time.Time) (written int) {
 	if !s.joined {
 		return 0 // it reads history, or has ended
@@ -71,8 +71,8 @@ func (s *Subscriber) truncate() {
 	s.cursor = m.position
 }
 
-// tally is that of the worker that runs the subscriber.
-func (s *Subscriber) tally() *tally { return &s.inbox.worker.tally }
+// tally is that of the lane that runs the subscriber.
+func (s *Subscriber) tally() *tally { return &s.inbox.lane.tally }
 
 // count takes a batch into the queue's size, and uncount out of it.
 func (s *Subscriber) count(b *batch)   { s.counts(b.cost) }

@@ -200,7 +200,7 @@ func (h *Hub) toSubscriber(s *Subscriber, message any) { s.inbox.send(message) }
 // sendPage returns when the subscriber has run, so that few pages wait for workers.
 func (h *Hub) sendPage(s *Subscriber, p *page, t *turnstile) {
 	h.toSubscriber(s, p)
-	t.await(s.inbox.worker)
+	t.await(s.inbox.lane)
 }
 
 func (h *Hub) read(q *readRequest)           { h.replayer.request(q) }

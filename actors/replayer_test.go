@@ -19,7 +19,7 @@ func TestPagesUnderWayAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = log.Close() }()
-		w := newWorkers(1)
+		w := newWorkers(1, 1, 1)
 		written := 0
 		inbox := w.newMailbox()
 		inbox.RegisterHandlers(&invoker{user: func(any) { written++ }}, nil)

@@ -193,7 +193,7 @@ func (q *sequencer) tell(s *Subscriber, message any) {
 }
 
 // count adds a round to what the workers have in hand. Word is asked for after half of what they may have, not after
-// each round: it wakes every worker.
+// each round: it wakes every worker, for each of its lanes.
 func (q *sequencer) count(round handled) {
 	q.ahead.batches += round.batches
 	q.ahead.bytes += round.bytes
@@ -269,10 +269,10 @@ func (q *sequencer) census() []mercure.Subscription {
 }
 
 func (q *sequencer) enter(s *Subscriber) {
-	key := audienceKey(s.want, s.grants, s.inbox.worker)
+	key := audienceKey(s.want, s.grants, s.inbox.lane)
 	a := q.audiences[key]
 	if a == nil {
-		a = newAudience(key, s.want, s.grants, s.inbox.worker, q.batchBytes)
+		a = newAudience(key, s.want, s.grants, s.inbox.lane, q.batchBytes)
 		a.follows.attach(a, q.index, s.want)
 		a.reads.attach(a, q.grants, s.grants)
 		q.audiences[key] = a

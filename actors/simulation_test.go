@@ -32,7 +32,7 @@ type simulation struct {
 
 	toDo    []any // the hub's mailbox
 	workers *workers
-	due     []*turn // the workers'
+	due     []*turn // the lanes'
 	clients []*client
 	reads   []*readRequest
 	events  []*mercure.Event // all that was committed
@@ -90,7 +90,7 @@ func newSimulation(t *testing.T, seed uint64, retention persistence.Retention) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &simulation{t: t, rng: rand.New(rand.NewPCG(seed, 1)), space: space, clock: time.Unix(1e9, 0), workers: newWorkers(2)}
+	m := &simulation{t: t, rng: rand.New(rand.NewPCG(seed, 1)), space: space, clock: time.Unix(1e9, 0), workers: newWorkers(2, 1, 1)}
 	m.stats.tallies = m.workers.tallies()
 	if m.log, err = memory.Open(memory.Options{Retention: retention}); err != nil {
 		t.Fatal(err)
@@ -276,11 +276,11 @@ func (m *simulation) stepHub() bool {
 	return true
 }
 
-// stepTurn lets a subscriber actor or an audience have its turn. Workers go by the order of their queues; nothing may
+// stepTurn lets a subscriber actor or an audience have its turn. Workers go by the order of a lane's queue; nothing may
 // depend on it.
 func (m *simulation) stepTurn() bool {
-	for _, w := range m.workers.all {
-		for t := w.turns.take(); t != nil; t = t.next {
+	for _, l := range m.workers.lanes {
+		for t := l.turns.take(); t != nil; t = t.next {
 			m.due = append(m.due, t)
 		}
 	}

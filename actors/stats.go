@@ -13,7 +13,7 @@ type Stats struct {
 	handed  atomic.Int64
 	catchup atomic.Int64
 	ended   [reasons]atomic.Uint64
-	// tallies are the workers'.
+	// tallies are the lanes'.
 	tallies []*tally
 }
 

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// tally is what one worker counts. The worker alone writes it, so no line of the cache goes from core to core; whoever
-// reads adds up the tallies of all workers.
+// tally is what is counted in one lane. Whoever runs the lane alone writes it, which is the same worker as a rule, so its lines
+// of the cache stay with a core; whoever reads adds up the tallies of all lanes.
 type tally struct {
 	deliveries, replayed count
 	// passed are bytes of batches that their audiences have handed on, and waiting those that subscribers keep since.
@@ -69,7 +69,7 @@ func (s *Stats) Ages() Ages {
 	return a
 }
 
-// sum adds up one count of all workers.
+// sum adds up one count of all lanes.
 func (s *Stats) sum(of func(t *tally) *count) (n int64) {
 	for _, t := range s.tallies {
 		n += of(t).load()

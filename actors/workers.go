@@ -1,70 +1,77 @@
 package actors
 
 import (
-	"runtime"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 )
 
-// stepsBeforeYield is how many actors a worker runs before it lets other goroutines have its core:
-// those of publishers, the hub actor and the persistence actor. A step is little more than one write.
-const stepsBeforeYield = 32
-
-// workers run subscriber actors: a goroutine for each core in place of one for each message. A new goroutine's stack
-// grows on the way down to the socket, each time, which cost a fifth of the time of a fan-out; these grow once. A
+// workers run the lanes of subscriber actors: a goroutine for each core in place of one for each message. A new goroutine's
+// stack grows on the way down to the socket, each time, which cost a fifth of the time of a fan-out; these grow once. A
 // subscriber never waits, so neither do they.
 type workers struct {
-	all  []*worker
-	next atomic.Uint32
-	done sync.WaitGroup
+	all   []*worker
+	lanes []*lane
+	// neighbours is how many mailboxes made one after the other share a lane, and given how many were made.
+	neighbours uint64
+	given      atomic.Uint64
+	done       sync.WaitGroup
 
 	noTurn   *turn
 	noLetter *letter
 }
 
-// worker runs the actors that were given to it when they were made, one at a time. What waits is bounded by the number
-// of streams: an actor is in the queue at most once, and so is an audience.
+// worker runs the lanes that it is the home of, in turn, and others' when none of these is due.
 type worker struct {
-	number int
-	turns  pile[turn, *turn]
+	lanes []*lane
+	// due has the bits of its lanes that have something and that nobody runs.
+	due atomic.Uint64
+	// asleep says that the worker waits, or is about to: whoever unsets it wakes it.
+	asleep atomic.Bool
 	wake   chan struct{} // capacity 1
 	quit   atomic.Bool
-	tally  tally
-	// steps is how many actors it ran.
-	steps  uint
-	noPost *post
+
+	// others are the other workers, the next one first.
+	others []*worker
+	// latest is the bit of the lane of its own that it ran last.
+	latest uint64
 	_      [64]byte // workers are apart in the cache
 }
 
-// turn is what a worker runs: an actor or an audience that has messages, or a marker.
-type turn struct {
-	next   *turn
-	runner interface{ run() }
-}
-
-func (t *turn) link() **turn { return &t.next }
-
-func newWorkers(n int) *workers {
-	w := &workers{all: make([]*worker, n), noTurn: new(turn), noLetter: new(letter)}
-	noPost := new(post)
+// newWorkers makes n workers that are the homes of a number of lanes each.
+func newWorkers(n, lanesEach, neighbours int) *workers {
+	w := &workers{
+		all: make([]*worker, n), lanes: make([]*lane, n*lanesEach), neighbours: uint64(neighbours),
+		noTurn: new(turn), noLetter: new(letter),
+	}
 	for i := range w.all {
-		w.all[i] = &worker{number: i, turns: pile[turn, *turn]{end: w.noTurn}, wake: make(chan struct{}, 1), noPost: noPost}
+		w.all[i] = &worker{wake: make(chan struct{}, 1), latest: 1}
+	}
+	for i, worker := range w.all {
+		worker.others = append(append(worker.others, w.all[i+1:]...), w.all[:i]...)
+	}
+	noPost := new(post)
+	for i := range w.lanes {
+		home := w.all[i%n]
+		w.lanes[i] = &lane{number: i, turns: pile[turn, *turn]{end: w.noTurn}, home: home, bit: 1 << len(home.lanes), noPost: noPost}
+		home.lanes = append(home.lanes, w.lanes[i])
 	}
 	return w
 }
 
-// newMailbox makes the mailbox of an actor, which the next of the workers will run.
+// newMailbox makes the mailbox of an actor and gives it a lane.
 func (w *workers) newMailbox() *mailbox {
-	m := &mailbox{letters: pile[letter, *letter]{end: w.noLetter}, worker: w.all[int(w.next.Add(1))%len(w.all)]}
+	number := (w.given.Add(1) - 1) / w.neighbours % uint64(len(w.lanes))
+	m := &mailbox{letters: pile[letter, *letter]{end: w.noLetter}, lane: w.lanes[number]}
 	m.turn.runner = m
 	return m
 }
 
-// tallies are those of all workers.
+// tallies are those of all lanes.
 func (w *workers) tallies() []*tally {
 	var all []*tally
-	for _, worker := range w.all {
-		all = append(all, &worker.tally)
+	for _, l := range w.lanes {
+		all = append(all, &l.tally)
 	}
 	return all
 }
@@ -79,84 +86,102 @@ func (w *workers) start() {
 func (w *workers) stop() {
 	for _, worker := range w.all {
 		worker.quit.Store(true)
-		worker.schedule(&turn{runner: farewell{}})
+		worker.rouse()
 	}
 	w.done.Wait()
 }
 
-// farewell wakes a worker that is to quit.
-type farewell struct{}
-
-func (farewell) run() {}
-
-// after calls passed, once, when every worker has run what was scheduled before.
+// after calls passed, once, when every lane has run what was scheduled before.
 func (w *workers) after(passed func()) {
 	m := &marker{passed: passed}
-	m.left.Store(int32(len(w.all)))
-	for _, worker := range w.all {
-		worker.schedule(&turn{runner: m})
+	m.left.Store(int32(len(w.lanes)))
+	for _, l := range w.lanes {
+		l.schedule(&turn{runner: m})
 	}
 }
 
-// marker stands in every worker's queue.
-type marker struct {
-	left   atomic.Int32
-	passed func()
-}
-
-func (m *marker) run() {
-	if m.left.Add(-1) == 0 {
-		m.passed()
+// offer says that a lane of the worker's has something and that nobody runs it. Called by any goroutine.
+func (w *worker) offer(l *lane) {
+	w.due.Or(l.bit)
+	if w.rouse() {
+		return
 	}
-}
-
-// turnstile waits for a worker to come by. It serves one goroutine.
-type turnstile struct {
-	turn   turn
-	passed chan struct{} // capacity 1
-}
-
-func newTurnstile() *turnstile {
-	t := &turnstile{passed: make(chan struct{}, 1)}
-	t.turn.runner = t
-	return t
-}
-
-func (t *turnstile) run() { t.passed <- struct{}{} }
-
-// await returns when the worker has run what was scheduled before.
-func (t *turnstile) await(w *worker) {
-	w.schedule(&t.turn)
-	<-t.passed
-}
-
-// schedule queues a turn, which is in no queue.
-func (w *worker) schedule(t *turn) {
-	if w.turns.add(t) {
-		w.wake <- struct{}{} // has room: the worker has taken the last one before it rested, or never got one
-	}
-}
-
-func (w *worker) work() {
-	for {
-		<-w.wake
-		for working := true; working; working = !w.turns.rest() {
-			for t := w.turns.take(); t != nil; {
-				next := t.next // running lets the turn be queued again
-				t.runner.run()
-				t = next
-				w.step()
-			}
-		}
-		if w.quit.Load() {
+	for _, o := range w.others {
+		if o.rouse() {
 			return
 		}
 	}
 }
 
-// step is called after each actor that was run.
-func (w *worker) step() {
-	if w.steps++; w.steps%stepsBeforeYield == 0 {
-		runtime.Gosched()
+// rouse wakes the worker, if it is asleep.
+func (w *worker) rouse() bool {
+	if !w.asleep.CompareAndSwap(true, false) {
+		return false
 	}
+	w.wake <- struct{}{}
+	return true
+}
+
+func (w *worker) work() {
+	for {
+		l := w.choose()
+		for ; l == nil; l = w.choose() {
+			// What is offered from here on wakes the worker; what was offered before is looked for once more.
+			w.asleep.Store(true)
+			if w.idle() && !w.quit.Load() || !w.asleep.CompareAndSwap(true, false) {
+				<-w.wake
+			}
+			if w.quit.Load() && w.idle() {
+				return
+			}
+		}
+		if !l.run() {
+			l.home.offer(l)
+		}
+	}
+}
+
+// idle reports whether no lane of any worker is due.
+func (w *worker) idle() bool {
+	if w.due.Load() != 0 {
+		return false
+	}
+	for _, o := range w.others {
+		if o.due.Load() != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// choose takes a lane that is due: the next of the worker's own, or the one that another would come to last. It returns nil
+// if there is none.
+func (w *worker) choose() *lane {
+	for due := w.due.Load(); due != 0; due = w.due.Load() {
+		later := due &^ (w.latest<<1 - 1)
+		if later == 0 {
+			later = due
+		}
+		if l := w.claim(due, bits.TrailingZeros64(later)); l != nil {
+			w.latest = l.bit
+			return l
+		}
+	}
+	for _, o := range w.others {
+		for due := o.due.Load(); due != 0; due = o.due.Load() {
+			if l := o.claim(due, bits.Len64(due)-1); l != nil {
+				return l
+			}
+		}
+	}
+	return nil
+}
+
+// claim takes one of the worker's lanes that were due, unless others of them have been taken or offered meanwhile.
+func (w *worker) claim(due uint64, which int) *lane {
+	l := w.lanes[which]
+	if !w.due.CompareAndSwap(due, due&^l.bit) {
+		return nil
+	}
+	return l
 }

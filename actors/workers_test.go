@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,20 +14,27 @@ type job func()
 
 func (j job) run() { j() }
 
-// Every turn that is scheduled is run once, whoever schedules it and however often workers fall asleep.
+// Every turn that is scheduled is run once, whoever schedules it and however often workers fall asleep, and no two turns of
+// a lane at once.
 func TestWorkersRunEveryTurnOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorkers(2)
+	w := newWorkers(3, 2, 1)
 	w.start()
 	const producers, rounds = 8, 5000
 	var ran atomic.Int64
+	running := make([]atomic.Bool, len(w.lanes))
 	var wg sync.WaitGroup
 	for p := range producers {
 		wg.Go(func() {
 			for i := range rounds {
 				done := make(chan struct{})
-				w.all[(p+i)%2].schedule(&turn{runner: job(func() {
+				which := (p + i) % len(w.lanes)
+				w.lanes[which].schedule(&turn{runner: job(func() {
+					if running[which].Swap(true) {
+						t.Error("two turns of a lane run at once")
+					}
 					ran.Add(1)
+					running[which].Store(false)
 					close(done)
 				})})
 				if ran.Load()%3 == 0 {
@@ -42,6 +50,129 @@ func TestWorkersRunEveryTurnOnce(t *testing.T) {
 	w.stop()
 	if got := ran.Load(); got != producers*rounds {
 		t.Fatalf("%d of %d turns ran", got, producers*rounds)
+	}
+}
+
+// A lane that is due is taken by one of the workers that look for one.
+func TestLaneIsTakenOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorkers(3, 8, 1)
+	for range 5000 {
+		for _, l := range w.lanes {
+			l.home.offer(l)
+		}
+		taken := make([]atomic.Int32, len(w.lanes))
+		var wg sync.WaitGroup
+		for _, worker := range w.all {
+			wg.Go(func() {
+				for l := worker.choose(); l != nil; l = worker.choose() {
+					taken[l.number].Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		for i := range taken {
+			if n := taken[i].Load(); n != 1 {
+				t.Fatalf("lane %d was taken %d times", i, n)
+			}
+		}
+	}
+}
+
+// What is scheduled while a worker falls asleep wakes it, and what is scheduled before the end is run.
+func TestWorkerFallingAsleepMissesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorkers(1, 1, 1)
+	w.start()
+	const rounds = 200_000
+	var ran atomic.Int64
+	last := &turn{runner: job(func() { ran.Add(1) })}
+	for i := range int64(rounds) {
+		w.lanes[0].schedule(last)
+		for ran.Load() == i {
+			runtime.Gosched()
+		}
+	}
+	w.stop()
+	for i := range 5000 {
+		w := newWorkers(2, 1, 1)
+		w.start()
+		for _, l := range w.lanes {
+			l.schedule(&turn{runner: job(func() { ran.Add(1) })})
+		}
+		w.stop()
+		if got := ran.Load(); got != int64(rounds+2*(i+1)) {
+			t.Fatalf("a turn that was scheduled before the end did not run")
+		}
+	}
+}
+
+// A worker that is held up, as by a system that has taken its core away, holds up the one lane that it runs.
+func TestIdleWorkerRunsTheLanesOfAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorkers(2, 3, 1)
+	w.start()
+	defer w.stop()
+	held, began, stuck := w.lanes[0], make(chan struct{}), make(chan struct{})
+	defer close(stuck)
+	held.schedule(&turn{runner: job(func() {
+		close(began)
+		<-stuck
+	})})
+	<-began
+	for _, l := range w.lanes {
+		if l == held {
+			continue
+		}
+		done := make(chan struct{})
+		l.schedule(&turn{runner: job(func() { close(done) })})
+		<-done
+	}
+}
+
+// A lane that never rests does not keep the others of its worker waiting.
+func TestLanesTakeTurns(t *testing.T) {
+	t.Parallel()
+	w := newWorkers(1, 3, 1)
+	w.start()
+	defer w.stop()
+	var over atomic.Bool
+	for _, l := range w.lanes {
+		busy := new(turn)
+		busy.runner = job(func() {
+			if !over.Load() {
+				l.schedule(busy)
+			}
+		})
+		l.schedule(busy)
+	}
+	for _, l := range w.lanes {
+		done := make(chan struct{})
+		l.schedule(&turn{runner: job(func() { close(done) })})
+		<-done
+	}
+	over.Store(true)
+	passed := make(chan struct{})
+	w.after(func() { close(passed) })
+	<-passed
+}
+
+// Streams that begin one after the other share a lane, and all lanes get as many.
+func TestNeighboursShareALane(t *testing.T) {
+	t.Parallel()
+	w := newWorkers(2, 2, 3)
+	count := make(map[*lane]int)
+	for i := range 24 {
+		l := w.newMailbox().lane
+		if want := w.lanes[i/3%4]; l != want {
+			t.Errorf("actor %d is in lane %d, want %d", i, l.number, want.number)
+		}
+		count[l]++
+	}
+	for _, l := range w.lanes {
+		if count[l] != 6 {
+			t.Errorf("lane %d has %d actors, want 6", l.number, count[l])
+		}
 	}
 }
 
@@ -76,7 +207,7 @@ func TestPileTellsOnceAndKeepsOrder(t *testing.T) {
 // Messages of many senders arrive in each sender's order, each once, and the actor runs on one goroutine at a time.
 func TestMailboxKeepsTheOrderOfEachSender(t *testing.T) {
 	t.Parallel()
-	w := newWorkers(2)
+	w := newWorkers(2, 2, 1)
 	w.start()
 	defer w.stop()
 	const senders, messages = 8, 2000
@@ -111,7 +242,7 @@ func TestMailboxKeepsTheOrderOfEachSender(t *testing.T) {
 // After a panic no user message is delivered, and system messages still are: the one that stops the actor.
 func TestMailboxAfterAPanicTakesSystemMessagesAlone(t *testing.T) {
 	t.Parallel()
-	w := newWorkers(1)
+	w := newWorkers(1, 1, 1)
 	w.start()
 	defer w.stop()
 	var delivered []any
@@ -135,7 +266,7 @@ func TestMailboxAfterAPanicTakesSystemMessagesAlone(t *testing.T) {
 			m.PostSystemMessage("stop")
 		},
 	}, nil)
-	w.all[0].schedule(&turn{runner: job(func() {
+	w.lanes[0].schedule(&turn{runner: job(func() {
 		m.PostUserMessage("first")
 		m.PostUserMessage("second")
 	})})
@@ -157,7 +288,7 @@ func (i *invoker) EscalateFailure(reason, message any) { i.failure(reason, messa
 
 // BenchmarkMailbox is the way of a message into a resting actor and out of it.
 func BenchmarkMailbox(b *testing.B) {
-	w := newWorkers(2)
+	w := newWorkers(2, 2, 1)
 	w.start()
 	defer w.stop()
 	var wg sync.WaitGroup

@@ -39,7 +39,7 @@ func TestWhatCounts(t *testing.T) {
 		{"its holder", []string{"sync.(*Mutex).Unlock", write, work}, true, false},
 		{"a lock in a write", []string{"internal/sync.(*Mutex).lockSlow", "sync.(*Mutex).Lock", "hubd/sse.(*stream).Write", write}, true, false},
 		{"a read lock in the selector cache", []string{"sync.(*RWMutex).RLock", "hubd/topics.(*cache).get"}, true, false},
-		{"a full channel", []string{"runtime.chansend1", "hubd/actors.(*worker).schedule"}, true, false},
+		{"a full channel", []string{"runtime.chansend1", "hubd/actors.(*worker).rouse"}, true, false},
 		{"an answer that a delivery waits for", []string{"runtime.chanrecv1", write, work}, true, false},
 		{"a condition", []string{"sync.(*Cond).Wait", "hubd/persistence.(*Ring).Add"}, true, false},
 		{"a lock of a library below the path", []string{"sync.(*Mutex).Lock", "example.com/lib.F", "hubd/actors.(*sequencer).advance"}, true, false},
