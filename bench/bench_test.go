@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,6 +135,59 @@ func TestAFailedRunIsTold(t *testing.T) {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("no %q in %s", want, log.String())
 		}
+	}
+}
+
+// A run is made again while others take too much of the machine; the first that they leave alone counts, or the least disturbed.
+func TestDisturbedRunsAreMadeAgain(t *testing.T) {
+	t.Parallel()
+	failed := result.Result{Failure: "lost"}
+	failed.Set(result.Taken, 0.2)
+	for _, test := range []struct {
+		name     string
+		attempts int
+		runs     []float64 // what others take; -1 is a run that failed
+		counts   float64
+		aside    []float64
+		warned   bool
+	}{
+		{"left alone", 4, []float64{0.01}, 0.01, nil, false},
+		{"once more", 4, []float64{0.05, 0.03}, 0.03, []float64{0.05}, false},
+		{"the least of all", 4, []float64{0.3, 0.05, 0.2, 0.1}, 0.05, []float64{0.3, 0.2, 0.1}, true},
+		{"as they are", 1, []float64{0.5}, 0.5, nil, false},
+		{"a failure counts", 4, []float64{0.1, -1}, 0.2, []float64{0.1}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			l := &loader{o: &options{maxTaken: 0.03, attempts: test.attempts}, log: io.Discard}
+			made := 0
+			r, err := l.undisturbed(func() (*result.Result, error) {
+				r := result.Result{Curves: []result.Curve{{Name: result.MemoryCurve}}}
+				r.Set(result.Taken, test.runs[made])
+				if test.runs[made] < 0 {
+					r = failed
+				}
+				made++
+				return &r, nil
+			})
+			if err != nil || made != len(test.runs) || r.Figures[result.Taken] != test.counts || (r.Warning != "") != test.warned {
+				t.Errorf("%d runs, %+v counts; %v", made, r, err)
+			}
+			var aside []float64
+			for _, d := range l.set.Disturbed {
+				aside = append(aside, d.Figures[result.Taken])
+				if d.Curves != nil {
+					t.Error("a run that does not count has kept its curves")
+				}
+			}
+			if !slices.Equal(aside, test.aside) {
+				t.Errorf("set aside: %v, want %v", aside, test.aside)
+			}
+		})
+	}
+	l := &loader{o: &options{attempts: 4}, log: io.Discard}
+	if _, err := l.undisturbed(func() (*result.Result, error) { return nil, errUsage }); !errors.Is(err, errUsage) {
+		t.Error(err)
 	}
 }
 

@@ -22,6 +22,8 @@ type options struct {
 	workloads []string
 	against   []string
 	runs      int
+	maxTaken  float64
+	attempts  int
 	quick     bool
 	results   string
 	root      string
@@ -51,6 +53,9 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	dialect := flags.String("dialect", "0.x", "`version` of tokens and subscriptions: 0.x or 1.0")
 	hubFlags := flags.String("hub-flags", "", "`flags` for the hub that is started, separated by spaces")
 	flags.IntVar(&o.runs, "runs", 1, "how many times to run each workload")
+	flags.Float64Var(&o.maxTaken, "max-taken", 0.03, "largest `share` of the processor time asked for that the machine's host may give to others during a run (steal in /proc/stat); "+
+		"a run beyond it is made again and does not count")
+	flags.IntVar(&o.attempts, "attempts", 4, "how many times to make a run that is beyond -max-taken; if none is within, the least disturbed counts, and says so. With -quick 1, which takes runs as they are")
 	flags.BoolVar(&o.quick, "quick", false, "scale everything down to about a minute; results are not kept unless -results is given (also BENCH_QUICK=1)")
 	flags.StringVar(&o.results, "results", "bench/results", "`directory` where results are kept; empty for none. Without this flag, those of runs with other parameters than a workload's own are not kept")
 	flags.StringVar(&o.root, "root", ".", "`directory` of the module whose hub is built")
@@ -109,6 +114,8 @@ func (o *options) validate() error {
 		return fmt.Errorf("%w: -store is bolt or memory", errUsage)
 	case o.runs < 1 || o.runs > 100:
 		return fmt.Errorf("%w: -runs is between 1 and 100", errUsage)
+	case o.maxTaken < 0 || o.attempts < 1 || o.attempts > 100:
+		return fmt.Errorf("%w: -max-taken is at least 0, and -attempts between 1 and 100", errUsage)
 	case o.url != "" && o.keys.Publisher == "":
 		return fmt.Errorf("%w: -url needs -publisher-key", errUsage)
 	case o.params.Streams < 0 || o.params.Streams > 19_000:
@@ -128,6 +135,9 @@ func (o *options) validate() error {
 func (o *options) defaults(stderr io.Writer, find func() (program, module string, err error)) {
 	if !o.given["results"] && (o.quick || o.changed()) {
 		o.results = "" // BENCHMARKS.md would take them for full runs
+	}
+	if o.quick && !o.given["attempts"] {
+		o.attempts = 1
 	}
 	if o.given["against"] {
 		return

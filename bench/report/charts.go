@@ -85,30 +85,46 @@ func memoryChart(s *result.Set, workload, title string) *chart {
 
 func growthCharts(s *result.Set) []file {
 	var files []file
-	for _, g := range []struct{ figure, title, name string }{
-		{result.MemoryPerStream, "Memory of an idle stream", "growth-memory.svg"},
-		{result.CPUPerDelivery, "Processor time of a delivery at 5 publishes a second", "growth-cpu.svg"},
+	for _, g := range []struct {
+		title, name string
+		lines       []series
+		unit        float64
+		format      func(v float64) string
+	}{
+		{
+			"Memory of an idle stream", "growth-memory.svg",
+			[]series{grows(s, "resident", result.MemoryPerStream), grows(s, "live objects and stacks", result.LivePerStream)},
+			1 << 10, bytes,
+		},
+		{"Processor time of a delivery at 5 publishes a second", "growth-cpu.svg", []series{grows(s, "hub", result.CPUPerDelivery)}, 0, duration},
 	} {
-		line, ticks := series{name: "hub"}, []float64{}
-		for _, n := range s.Streams(growthName) {
-			if f := result.Figure(s.Runs(growthName, "hub", n), g.figure); f.Runs > 0 {
-				line.points = append(line.points, [2]float64{float64(n), f.Median})
-				ticks = append(ticks, float64(n))
-			}
-		}
-		if len(line.points) < 2 {
-			continue
-		}
 		c := chart{
 			title: g.title, subtitle: "against the number of streams that are open",
-			x:      axis{label: "streams", format: count, ticks: ticks},
-			y:      axis{format: func(v float64) string { return Figure(g.figure, v) }},
-			series: []series{line},
+			x: axis{label: "streams", format: count}, y: axis{format: g.format, unit: g.unit},
 		}
-		if g.figure == result.MemoryPerStream {
-			c.y.unit = 1 << 10
+		for _, line := range g.lines {
+			if len(line.points) > 1 {
+				c.series = append(c.series, line)
+			}
+		}
+		if len(c.series) == 0 {
+			continue
+		}
+		for _, p := range c.series[0].points {
+			c.x.ticks = append(c.x.ticks, p[0])
 		}
 		files = append(files, file{g.name, strings.ToLower(g.title), c.svg()})
 	}
 	return files
+}
+
+// grows is a figure of the hub's against the number of streams.
+func grows(s *result.Set, name, figure string) series {
+	line := series{name: name}
+	for _, n := range s.Streams(growthName) {
+		if f := result.Figure(s.Runs(growthName, "hub", n), figure); f.Runs > 0 {
+			line.points = append(line.points, [2]float64{float64(n), f.Median})
+		}
+	}
+	return line
 }

@@ -142,7 +142,7 @@ const growthBound = 1.10
 // judgeGrowth compares the ends of the growth workload.
 func judgeGrowth(s *result.Set) []grown {
 	all := []grown{
-		{title: "memory per stream", figure: result.MemoryPerStream},
+		{title: "live memory per stream", figure: result.LivePerStream},
 		{title: "CPU per delivery at 5 publishes/s", figure: result.CPUPerDelivery},
 	}
 	steps := s.Streams(growthName)

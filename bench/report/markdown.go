@@ -45,6 +45,10 @@ its median is what a goal is held against. Each stream checks every delivery: a
 run in which one event was lost, doubled, reordered or sent to the wrong stream has failed, and its figures
 do not count.
 
+The machine is virtual, and its host gives some of it to others. How much is a figure of each run: of the processor time that was
+asked for, what was not given (steal in /proc/stat). A run of which others took more than 3% is made again, whatever it measured, up to four
+times, and the least disturbed counts. Those that do not count are told of below their table, and kept with the raw results.
+
 `
 
 func (p *page) goals() {

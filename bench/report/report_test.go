@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func sample() result.Set {
 	}
 	for i, streams := range []int{1000, 15_000} {
 		s.Results = append(s.Results, run("growth", "hub", streams, map[string]float64{
-			result.MemoryPerStream: 4096, result.CPUPerDelivery: 10e-6 + float64(i)*2e-6,
+			result.MemoryPerStream: 4096, result.LivePerStream: 2048 + 50*float64(i), result.CPUPerDelivery: 10e-6 + float64(i)*2e-6,
 		}))
 	}
 	return s
@@ -120,6 +121,25 @@ func TestFailedRunsDoNotCount(t *testing.T) {
 		if v := judge(g, &s); g.workload == "fanout-paced" && !strings.HasPrefix(v.outcome, "no: 1 of 1") {
 			t.Errorf("%s: %s", g.title, v.outcome)
 		}
+	}
+}
+
+// Runs that were made again change no figure, and are told of.
+func TestDisturbedRunsAreTold(t *testing.T) {
+	t.Parallel()
+	s := sample()
+	before := rows(&s, "fanout-paced")
+	for _, taken := range []float64{0.05, 0.2, 0.04} {
+		r := run("fanout-paced", "hub", 10_000, map[string]float64{result.CPUPerDelivery: 1, result.Taken: taken})
+		s.Disturbed = append(s.Disturbed, r)
+	}
+	s.Disturbed = append(s.Disturbed, run("publish", "hub", 0, map[string]float64{result.Taken: 0.5}))
+	if after := rows(&s, "fanout-paced"); !reflect.DeepEqual(before, after) {
+		t.Errorf("%v, want %v", after, before)
+	}
+	const want = "3 of the runs against hub were made again and do not count: others took 5.00% (4.00% to 20.00%) of the machine"
+	if table := Table(&s, "fanout-paced", "Paced"); strings.Count(table, "made again") != 1 || !strings.Contains(table, want) {
+		t.Error(table)
 	}
 }
 
@@ -311,7 +331,7 @@ func TestWrite(t *testing.T) {
 	}
 	for _, want := range []string{
 		"It falls short because.", "(bench/results/fanout-paced-latency.svg)", "| **150 ms** | 100 ms | 1.50 x | at most 0.9 x limit | no | 487 ms |",
-		"| memory per stream | 4 KB | 4 KB | 1 x | yes |", "## Growth", "commit abcdef",
+		"| live memory per stream | 2 KB | 2.05 KB | 1.02 x | yes |", "## Growth", "commit abcdef",
 	} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("no %q in %s", want, page)

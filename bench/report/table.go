@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"hubd/bench/result"
+	"hubd/bench/stat"
 )
 
 // Heading says with what and where a set was made.
@@ -65,7 +66,7 @@ func columns(s *result.Set, workload string) []column {
 // order returns the order of figures in tables; others follow by name.
 func order() []string {
 	return []string{
-		result.MemoryPerStream, result.GoroutinesPerIdle, result.ConnectTime, result.CPUPerConnect,
+		result.MemoryPerStream, result.LivePerStream, result.GoroutinesPerIdle, result.ConnectTime, result.CPUPerConnect,
 		result.DeliveriesPerSec, result.PublishesPerSec, result.EventsPerSec, result.Deliveries, result.Publishes, result.Replayed,
 		result.CPUPerDelivery, result.CPUPerPublish, result.ProxyPerDelivery,
 		result.PathShare, result.PathWaits, result.PathHolds, result.OtherWaits, result.LatencyP50, result.LatencyP99, result.LatencyP999, result.LatencyMax,
@@ -151,6 +152,28 @@ func failures(s *result.Set, workload string) []string {
 				add("run %d against %s: %s", r.Run, c.name, line)
 			}
 		}
+	}
+	return append(lines, disturbed(s, workload)...)
+}
+
+// disturbed says which runs of a workload do not count because others took too much of the machine, in one line for each target.
+func disturbed(s *result.Set, workload string) []string {
+	taken := make(map[string][]float64)
+	var targets []string
+	for i := range s.Disturbed {
+		r := &s.Disturbed[i]
+		if r.Workload != workload {
+			continue
+		}
+		if taken[r.Target] == nil {
+			targets = append(targets, r.Target)
+		}
+		taken[r.Target] = append(taken[r.Target], r.Figures[result.Taken])
+	}
+	var lines []string
+	for _, target := range targets {
+		lines = append(lines, fmt.Sprintf("%d of the runs against %s were made again and do not count: others took %s of the machine",
+			len(taken[target]), target, spread(result.Taken, stat.Spreads(taken[target]))))
 	}
 	return lines
 }

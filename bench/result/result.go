@@ -10,6 +10,7 @@ import (
 // Names of figures that the report speaks of. A workload may have more.
 const (
 	MemoryPerStream    = "memory_per_stream_bytes"
+	LivePerStream      = "live_memory_per_stream_bytes"
 	ConnectTime        = "connect_seconds"
 	CPUPerConnect      = "server_cpu_per_connect_seconds"
 	CPUPerDelivery     = "server_cpu_per_delivery_seconds"
@@ -55,6 +56,8 @@ const (
 	RestartTime        = "serves_again_after_seconds"
 	ServerCPU          = "server_cpu_seconds"
 	ToldToReturn       = "told_when_to_return_count"
+	// Taken is the share of the processor time asked for that the machine's host gave to other machines.
+	Taken = "machine_taken_by_others_share"
 )
 
 // Params are what a run was asked to do. What a workload does not use is zero.
@@ -105,6 +108,14 @@ func (r *Result) Set(name string, value float64) {
 		r.Figures = make(map[string]float64)
 	}
 	r.Figures[name] = value
+}
+
+// Warn adds a warning.
+func (r *Result) Warn(text string) {
+	if r.Warning != "" {
+		text = r.Warning + "; " + text
+	}
+	r.Warning = text
 }
 
 // HubEnded names the reasons for which the hub itself ended streams, with their counts, or returns nothing.

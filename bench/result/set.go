@@ -18,6 +18,9 @@ type Set struct {
 	Quick       bool        `json:"quick,omitempty"`
 	Environment Environment `json:"environment"`
 	Results     []Result    `json:"results"`
+	// Disturbed are runs that do not count because others took too much of the machine, without their curves. Each was
+	// made again.
+	Disturbed []Result `json:"disturbed,omitempty"`
 }
 
 // Save writes a set into a directory, in a file named after its time and workloads.

@@ -95,6 +95,11 @@ func (t *Target) Profile(name string, seconds int) string {
 	return fmt.Sprintf("%s/debug/pprof/%s?seconds=%d", strings.TrimSuffix(t.Metrics, "/metrics"), name, seconds)
 }
 
+// CollectGarbage returns the URL of a profile before which the hub collects its garbage.
+func (t *Target) CollectGarbage() string {
+	return strings.TrimSuffix(t.Metrics, "/metrics") + "/debug/pprof/heap?gc=1"
+}
+
 // Log returns the end of what the server has written, or nothing for one that was not started here.
 func (t *Target) Log() string {
 	if t.child == nil {

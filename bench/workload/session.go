@@ -63,7 +63,13 @@ func (w *Workload) Run(ctx context.Context, t *target.Target, p result.Params, r
 	if len(t.PIDs) > 0 {
 		sampler = process.NewSampler(sampleEvery, t.PIDs...)
 	}
-	err = w.run(ctx, s)
+	before, err := process.ReadMachine()
+	if err == nil {
+		err = w.run(ctx, s)
+	}
+	if after, unread := process.ReadMachine(); unread == nil && len(w.Local) == 0 {
+		r.Set(result.Taken, after.Taken(before))
+	}
 	s.disconnects(ctx) // as long as the streams are open
 	err = errors.Join(err, s.close())
 	if sampler != nil {
@@ -244,6 +250,22 @@ func (s *session) runtime(ctx context.Context) (goroutines, heap float64, ok boo
 	}
 	goroutines, ok = m["go_goroutines"]
 	return goroutines, m["go_memstats_heap_inuse_bytes"], ok
+}
+
+// live is the memory that the hub's objects and stacks hold after a collection, where it has metrics and profiles.
+func (s *session) live(ctx context.Context) (bytes float64, ok bool) {
+	if s.target.Metrics == "" {
+		return 0, false
+	}
+	if _, err := process.ReadProfile(ctx, s.target.CollectGarbage()); err != nil {
+		return 0, false
+	}
+	m, err := process.ReadMetrics(ctx, s.target.Metrics)
+	if err != nil {
+		return 0, false
+	}
+	heap, ok := m["go_memstats_heap_alloc_bytes"]
+	return heap + m["go_memstats_stack_inuse_bytes"], ok
 }
 
 func seconds(ns int64) float64 { return float64(ns) / float64(time.Second) }
