@@ -79,7 +79,7 @@ func (p *page) growth() {
 	if len(all) == 0 {
 		return
 	}
-	fmt.Fprintf(p, "Costs should grow in proportion: what a stream or a delivery costs may differ by a tenth between the ends.\n\n")
+	fmt.Fprintf(p, "Costs should grow in proportion: what a stream or a delivery costs may be a tenth more with the most streams than with the fewest.\n\n")
 	p.row("cost", count(float64(steps[0]))+" streams", count(float64(steps[len(steps)-1]))+" streams", "ratio", "met")
 	p.row("---", "---", "---", "---", "---")
 	for _, g := range all {
