@@ -93,7 +93,7 @@ func growthCharts(s *result.Set) []file {
 	}{
 		{
 			"Memory of an idle stream", "growth-memory.svg",
-			[]series{grows(s, "resident", result.MemoryPerStream), grows(s, "live objects and stacks", result.LivePerStream)},
+			[]series{grows(s, "resident", result.MemoryPerStream), grows(s, "live", result.LivePerStream)},
 			1 << 10, bytes,
 		},
 		{"Processor time of a delivery at 5 publishes a second", "growth-cpu.svg", []series{grows(s, "hub", result.CPUPerDelivery)}, 0, duration},
