@@ -1,16 +1,12 @@
 package actors
 
-import (
-	"runtime"
-	"sync/atomic"
-)
+import "runtime"
 
 const (
-	// lanesEach is how many lanes a worker is the home of, at most 64: a worker whose core is taken away by the system holds up
-	// one of them.
+	// lanesEach is how many lanes a worker is the home of: one whose core is taken away by the system holds up one of them.
 	lanesEach = 8
 	// neighbours is how many streams that began one after the other share a lane. The kernel keeps their sockets near each
-	// other, and two cores that write to neighbours at once slow each other down.
+	// other, and two cores that write to neighbours at once slow each other down. So many streams, or fewer, keep one core busy at most.
 	neighbours = 128
 	// stepsBeforeYield is how many actors of a lane are run before other goroutines are let have the core: those of
 	// publishers, the hub actor and the persistence actor. A step is little more than one write.
@@ -36,14 +32,6 @@ type lane struct {
 	_      [64]byte // lanes are apart in the cache
 }
 
-// turn is what a lane runs: an actor or an audience that has messages, or a marker.
-type turn struct {
-	next   *turn
-	runner interface{ run() }
-}
-
-func (t *turn) link() **turn { return &t.next }
-
 // schedule queues a turn, which is in no queue.
 func (l *lane) schedule(t *turn) {
 	if l.turns.add(t) {
@@ -67,36 +55,4 @@ func (l *lane) step() {
 	if l.steps++; l.steps%stepsBeforeYield == 0 {
 		runtime.Gosched()
 	}
-}
-
-// marker stands in every lane's queue.
-type marker struct {
-	left   atomic.Int32
-	passed func()
-}
-
-func (m *marker) run() {
-	if m.left.Add(-1) == 0 {
-		m.passed()
-	}
-}
-
-// turnstile waits for a lane to come by. It serves one goroutine.
-type turnstile struct {
-	turn   turn
-	passed chan struct{} // capacity 1
-}
-
-func newTurnstile() *turnstile {
-	t := &turnstile{passed: make(chan struct{}, 1)}
-	t.turn.runner = t
-	return t
-}
-
-func (t *turnstile) run() { t.passed <- struct{}{} }
-
-// await returns when the lane has run what was scheduled before.
-func (t *turnstile) await(l *lane) {
-	l.schedule(&t.turn)
-	<-t.passed
 }

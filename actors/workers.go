@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -12,10 +13,10 @@ import (
 type workers struct {
 	all   []*worker
 	lanes []*lane
-	// neighbours is how many mailboxes made one after the other share a lane, and given how many were made.
-	neighbours uint64
-	given      atomic.Uint64
-	done       sync.WaitGroup
+	// together is how many mailboxes made one after the other share a lane, and given how many were made.
+	together uint64
+	given    atomic.Uint64
+	done     sync.WaitGroup
 
 	noTurn   *turn
 	noLetter *letter
@@ -33,19 +34,22 @@ type worker struct {
 
 	// others are the other workers, the next one first.
 	others []*worker
-	// latest is the bit of the lane of its own that it ran last.
-	latest uint64
-	_      [64]byte // workers are apart in the cache
+	// latest is the bit of the lane of its own that it ran last, and helped that of another's.
+	latest, helped uint64
+	_              [64]byte // workers are apart in the cache
 }
 
-// newWorkers makes n workers that are the homes of a number of lanes each.
-func newWorkers(n, lanesEach, neighbours int) *workers {
+// newWorkers makes n workers, each the home of at most 64 lanes; mailboxes go to lanes so many at a time.
+func newWorkers(n, lanes, together int) *workers {
+	if lanes < 1 || lanes > 64 || together < 1 {
+		panic(fmt.Sprintf("%d lanes for a worker, %d mailboxes together", lanes, together))
+	}
 	w := &workers{
-		all: make([]*worker, n), lanes: make([]*lane, n*lanesEach), neighbours: uint64(neighbours),
+		all: make([]*worker, n), lanes: make([]*lane, n*lanes), together: uint64(together),
 		noTurn: new(turn), noLetter: new(letter),
 	}
 	for i := range w.all {
-		w.all[i] = &worker{wake: make(chan struct{}, 1), latest: 1}
+		w.all[i] = &worker{wake: make(chan struct{}, 1), latest: 1, helped: 1}
 	}
 	for i, worker := range w.all {
 		worker.others = append(append(worker.others, w.all[i+1:]...), w.all[:i]...)
@@ -61,7 +65,7 @@ func newWorkers(n, lanesEach, neighbours int) *workers {
 
 // newMailbox makes the mailbox of an actor and gives it a lane.
 func (w *workers) newMailbox() *mailbox {
-	number := (w.given.Add(1) - 1) / w.neighbours % uint64(len(w.lanes))
+	number := (w.given.Add(1) - 1) / w.together % uint64(len(w.lanes))
 	m := &mailbox{letters: pile[letter, *letter]{end: w.noLetter}, lane: w.lanes[number]}
 	m.turn.runner = m
 	return m
@@ -154,8 +158,8 @@ func (w *worker) idle() bool {
 	return true
 }
 
-// choose takes a lane that is due: the next of the worker's own, or the one that another would come to last. It returns nil
-// if there is none.
+// choose takes a lane that is due: the next of the worker's own, or one of another's, which are gone through in the other
+// direction. It returns nil if there is none.
 func (w *worker) choose() *lane {
 	for due := w.due.Load(); due != 0; due = w.due.Load() {
 		later := due &^ (w.latest<<1 - 1)
@@ -169,11 +173,17 @@ func (w *worker) choose() *lane {
 	}
 	for _, o := range w.others {
 		for due := o.due.Load(); due != 0; due = o.due.Load() {
-			if l := o.claim(due, bits.Len64(due)-1); l != nil {
+			earlier := due & (w.helped - 1)
+			if earlier == 0 {
+				earlier = due
+			}
+			if l := o.claim(due, bits.Len64(earlier)-1); l != nil {
+				w.helped = l.bit
 				return l
 			}
 		}
 	}
+	w.helped = 1 // so that it is the same lanes of another's as a rule, whose streams it has in its cache
 	return nil
 }
 

@@ -130,31 +130,27 @@ func TestIdleWorkerRunsTheLanesOfAnother(t *testing.T) {
 	}
 }
 
-// A lane that never rests does not keep the others of its worker waiting.
+// A lane that never rests does not keep the others of its worker waiting, whoever runs them.
 func TestLanesTakeTurns(t *testing.T) {
 	t.Parallel()
-	w := newWorkers(1, 3, 1)
-	w.start()
-	defer w.stop()
-	var over atomic.Bool
-	for _, l := range w.lanes {
-		busy := new(turn)
-		busy.runner = job(func() {
-			if !over.Load() {
-				l.schedule(busy)
+	w := newWorkers(2, 4, 1)
+	home := w.all[0]
+	for _, l := range home.lanes {
+		home.offer(l)
+	}
+	for i, worker := range w.all {
+		ran := make(map[*lane]int)
+		for range 3 * len(home.lanes) {
+			l := worker.choose()
+			ran[l]++
+			home.offer(l)
+		}
+		for _, l := range home.lanes {
+			if ran[l] != 3 {
+				t.Errorf("worker %d ran lane %d %d times, want 3", i, l.number, ran[l])
 			}
-		})
-		l.schedule(busy)
+		}
 	}
-	for _, l := range w.lanes {
-		done := make(chan struct{})
-		l.schedule(&turn{runner: job(func() { close(done) })})
-		<-done
-	}
-	over.Store(true)
-	passed := make(chan struct{})
-	w.after(func() { close(passed) })
-	<-passed
 }
 
 // Streams that begin one after the other share a lane, and all lanes get as many.

@@ -53,7 +53,7 @@ func runLoad(ctx context.Context, args []string, stdout, stderr io.Writer) (err 
 	}
 	o.defaults(stderr, target.FindNchan)
 	l := &loader{o: o, log: stderr, program: o.program}
-	l.set = result.Set{At: time.Now(), Quick: o.quick, Environment: result.ReadEnvironment(ctx, o.root)}
+	l.set = result.Set{At: time.Now(), Quick: o.quick, MaxTaken: o.maxTaken, Attempts: o.attempts, Environment: result.ReadEnvironment(ctx, o.root)}
 	l.set.Environment.Store, l.set.Environment.Dialect = o.store, o.keys.Dialect.String()
 	l.set.Environment.HubFlags = o.hubFlags
 	if l.builds() {
@@ -199,6 +199,7 @@ func (l *loader) undisturbed(once func() (*result.Result, error)) (*result.Resul
 			return best, nil
 		case attempt == l.o.attempts:
 			best.Warn(fmt.Sprintf("others took %.1f%% of the machine, the least in %d attempts", 100*taken, attempt))
+			fmt.Fprintln(l.log, "WARNING:", best.Warning)
 			return best, nil
 		}
 		fmt.Fprintf(l.log, "others took %.1f%% of the machine: once more\n", 100*taken)

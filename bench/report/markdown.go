@@ -47,7 +47,8 @@ do not count.
 
 The machine is virtual, and its host gives some of it to others. How much is a figure of each run: of the processor time that was
 asked for, what was not given (steal in /proc/stat). A run of which others took more than 3% is made again, whatever it measured, up to four
-times, and the least disturbed counts. Those that do not count are told of below their table, and kept with the raw results.
+attempts in all (` + "`-max-taken`, `-attempts`" + `), and the least disturbed counts; one that has failed counts as failed at once. Those that do not count are told of
+below their table, and kept with the raw results.
 
 `
 
@@ -85,7 +86,8 @@ func (p *page) growth() {
 	for _, g := range all {
 		p.row(g.title, g.few, g.many, g.ratio, g.outcome)
 	}
-	p.WriteString("\n")
+	p.WriteString("\nLive memory is what objects and stacks hold after a collection. Resident memory is shown beside it and not judged: 1,000 streams may fit into\n")
+	p.WriteString("what the server's start has left free.\n\n")
 }
 
 // workload writes one workload's section and returns its charts.

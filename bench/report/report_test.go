@@ -137,8 +137,12 @@ func TestDisturbedRunsAreTold(t *testing.T) {
 	if after := rows(&s, "fanout-paced"); !reflect.DeepEqual(before, after) {
 		t.Errorf("%v, want %v", after, before)
 	}
-	const want = "3 of the runs against hub were made again and do not count: others took 5.00% (4.00% to 20.00%) of the machine"
+	s.Disturbed = append(s.Disturbed, run("growth", "hub", 15_000, map[string]float64{result.Taken: 0.5}))
+	const want = "made again, and not counted, because others took 5.00% (4.00% to 20.00%) of the machine: hub, runs: 3"
 	if table := Table(&s, "fanout-paced", "Paced"); strings.Count(table, "made again") != 1 || !strings.Contains(table, want) {
+		t.Error(table)
+	}
+	if table := Table(&s, "growth", "Growth"); !strings.Contains(table, "others took 50.00% of the machine: hub, 15,000 streams, runs: 1") {
 		t.Error(table)
 	}
 }
@@ -164,7 +168,7 @@ func TestGoals(t *testing.T) {
 		}
 	}
 	growth := judgeGrowth(&s)
-	if len(growth) != 2 || growth[0].outcome != "yes" || growth[1].outcome != "no" {
+	if len(growth) != 3 || growth[0].outcome != "yes" || growth[1].outcome != "-" || growth[2].outcome != "no" {
 		t.Errorf("%+v", growth)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"hubd/bench/result"
-	"hubd/bench/stat"
 )
 
 // Heading says with what and where a set was made.
@@ -127,7 +126,11 @@ func rows(s *result.Set, workload string) [][]string {
 			}
 		}
 		if compare {
-			row = append(row, ratio(result.Ratio(hub, limit, name)))
+			compared := "-"
+			if name != result.Taken { // the machine's, not the server's
+				compared = ratio(result.Ratio(hub, limit, name))
+			}
+			row = append(row, compared)
 		}
 		table = append(table, row)
 	}
@@ -156,24 +159,17 @@ func failures(s *result.Set, workload string) []string {
 	return append(lines, disturbed(s, workload)...)
 }
 
-// disturbed says which runs of a workload do not count because others took too much of the machine, in one line for each target.
+// disturbed says how many runs of a workload do not count because others took too much of the machine, in one line for each
+// column.
 func disturbed(s *result.Set, workload string) []string {
-	taken := make(map[string][]float64)
-	var targets []string
-	for i := range s.Disturbed {
-		r := &s.Disturbed[i]
-		if r.Workload != workload {
-			continue
-		}
-		if taken[r.Target] == nil {
-			targets = append(targets, r.Target)
-		}
-		taken[r.Target] = append(taken[r.Target], r.Figures[result.Taken])
-	}
 	var lines []string
-	for _, target := range targets {
-		lines = append(lines, fmt.Sprintf("%d of the runs against %s were made again and do not count: others took %s of the machine",
-			len(taken[target]), target, spread(result.Taken, stat.Spreads(taken[target]))))
+	aside := result.Set{Results: s.Disturbed}
+	for _, c := range columns(s, workload) {
+		first := c.runs[0]
+		if runs := aside.Runs(workload, first.Target, first.Params.Streams); len(runs) > 0 {
+			lines = append(lines, fmt.Sprintf("made again, and not counted, because others took %s of the machine: %s, runs: %d",
+				spread(result.Taken, result.Figure(runs, result.Taken)), c.name, len(runs)))
+		}
 	}
 	return lines
 }

@@ -18,6 +18,10 @@ type Set struct {
 	Quick       bool        `json:"quick,omitempty"`
 	Environment Environment `json:"environment"`
 	Results     []Result    `json:"results"`
+	// MaxTaken is the share of the machine that others may take in a run that is not made again, as long as there are Attempts
+	// left; 0 in sets of before there was one.
+	MaxTaken float64 `json:"max_taken,omitempty"`
+	Attempts int     `json:"attempts,omitempty"`
 	// Disturbed are runs that do not count because others took too much of the machine, without their curves. Each was
 	// made again.
 	Disturbed []Result `json:"disturbed,omitempty"`
@@ -121,7 +125,7 @@ func Figure(runs []*Result, name string) stat.Spread {
 }
 
 // Ratio sums up how many times larger a figure is in some runs than in others. Each run is held against the one
-// of the same number alone, which met the machine at about the same time, and only if neither failed.
+// of the same number alone, which met the machine at about the same time as a rule, and only if neither failed.
 func Ratio(runs, bases []*Result, name string) stat.Spread {
 	var values []float64
 	for _, r := range runs {

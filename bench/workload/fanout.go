@@ -75,11 +75,11 @@ func (s *session) warm(ctx context.Context, owed func() int64) error {
 
 // growth is idle and fanout with one number of streams after the other, each against a fresh target.
 func growth(ctx context.Context, s *session) error {
-	before, _ := s.live(ctx)
+	before, known := s.live(ctx)
 	if err := s.connectIdle(ctx); err != nil {
 		return err
 	}
-	if live, ok := s.live(ctx); ok {
+	if live, ok := s.live(ctx); ok && known {
 		s.r.Set(result.LivePerStream, (live-before)/float64(s.p.Streams))
 	}
 	if err := s.fanOut(ctx); err != nil {

@@ -26,7 +26,7 @@ const (
 	drainLimit   = 240 * time.Second
 	stallLimit   = 15 * time.Second
 	leaveLimit   = 30 * time.Second
-	// metricsLimit is how long a hub may take to tell why it ended streams.
+	// metricsLimit is how long a hub may take to tell of itself.
 	metricsLimit = 5 * time.Second
 	// sampleEvery is the interval of the memory curve.
 	sampleEvery = 200 * time.Millisecond
@@ -63,12 +63,10 @@ func (w *Workload) Run(ctx context.Context, t *target.Target, p result.Params, r
 	if len(t.PIDs) > 0 {
 		sampler = process.NewSampler(sampleEvery, t.PIDs...)
 	}
-	before, err := process.ReadMachine()
-	if err == nil {
+	if len(w.Local) > 0 {
 		err = w.run(ctx, s)
-	}
-	if after, unread := process.ReadMachine(); unread == nil && len(w.Local) == 0 {
-		r.Set(result.Taken, after.Taken(before))
+	} else {
+		err = s.watched(func() error { return w.run(ctx, s) })
 	}
 	s.disconnects(ctx) // as long as the streams are open
 	err = errors.Join(err, s.close())
@@ -89,6 +87,20 @@ func (w *Workload) Run(ctx context.Context, t *target.Target, p result.Params, r
 		}
 	}
 	return r, err
+}
+
+// watched notes what others take of the machine meanwhile.
+func (s *session) watched(run func() error) error {
+	before, err := process.ReadMachine()
+	if err != nil {
+		return err
+	}
+	failure := run()
+	after, err := process.ReadMachine()
+	if err == nil {
+		s.r.Set(result.Taken, after.Taken(before))
+	}
+	return errors.Join(failure, err)
 }
 
 func (s *session) close() error {
@@ -257,6 +269,8 @@ func (s *session) live(ctx context.Context) (bytes float64, ok bool) {
 	if s.target.Metrics == "" {
 		return 0, false
 	}
+	ctx, cancel := context.WithTimeout(ctx, metricsLimit)
+	defer cancel()
 	if _, err := process.ReadProfile(ctx, s.target.CollectGarbage()); err != nil {
 		return 0, false
 	}
