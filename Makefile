@@ -67,7 +67,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (20s)
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
 .PHONY: bench
-bench: ## Run the load programs RUNS times (1) and print their tables (BENCH_QUICK=1: a minute)
+bench: ## Run the load programs RUNS times (1) and print their tables (BENCH_QUICK=1: less than two minutes)
 	go run ./bench -runs $(RUNS)
 
 .PHONY: soak

@@ -53,6 +53,7 @@ func TestDefaults(t *testing.T) {
 		{"quick, all given", "-quick -results r -against limit-2", "r", "limit-2"},
 		{"other parameters are not kept", "-streams 500", "", "limit,limit-2,nchan"},
 		{"unless that is asked for", "-streams 500 -results r", "r", "limit,limit-2,nchan"},
+		{"nor are runs by another rule", "-attempts 1", "", "limit,limit-2,nchan"},
 		{"other flags do not matter", "-runs 3 -store memory -against limit", "bench/results", "limit"},
 	}
 	for _, test := range tests {

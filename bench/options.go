@@ -56,8 +56,8 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	flags.Float64Var(&o.maxTaken, "max-taken", 0.03, "largest `share` of the processor time asked for that the machine's host may give to others during a run (steal in /proc/stat); "+
 		"a run beyond it is made again and does not count")
 	flags.IntVar(&o.attempts, "attempts", 4, "how many times to make a run that is beyond -max-taken; if none is within, the least disturbed counts, and says so. With -quick 1, which takes runs as they are")
-	flags.BoolVar(&o.quick, "quick", false, "scale everything down to about a minute; results are not kept unless -results is given (also BENCH_QUICK=1)")
-	flags.StringVar(&o.results, "results", "bench/results", "`directory` where results are kept; empty for none. Without this flag, those of runs with other parameters than a workload's own are not kept")
+	flags.BoolVar(&o.quick, "quick", false, "scale everything down to less than two minutes; results are not kept unless -results is given (also BENCH_QUICK=1)")
+	flags.StringVar(&o.results, "results", "bench/results", "`directory` where results are kept; empty for none. Without this flag, those of runs with other parameters than a workload's own, or with -max-taken or -attempts, are not kept")
 	flags.StringVar(&o.root, "root", ".", "`directory` of the module whose hub is built")
 	flags.StringVar(&o.program, "program", "", "`path` of a hub to start instead of building this module's")
 	flags.StringVar(&o.dir, "dir", "", "`directory` for stores and other temporary files, on a real disk (default the system's)")
@@ -133,8 +133,8 @@ func (o *options) validate() error {
 // defaults settles what follows from the machine and from other flags. It says on stderr what is left out. find
 // is target.FindNchan.
 func (o *options) defaults(stderr io.Writer, find func() (program, module string, err error)) {
-	if !o.given["results"] && (o.quick || o.changed()) {
-		o.results = "" // BENCHMARKS.md would take them for full runs
+	if !o.given["results"] && (o.quick || o.changed() || o.given["max-taken"] || o.given["attempts"]) {
+		o.results = "" // BENCHMARKS.md would take them for full runs that were made again by its rule
 	}
 	if o.quick && !o.given["attempts"] {
 		o.attempts = 1

@@ -153,13 +153,13 @@ func others() []Workload {
 	}
 }
 
-// Quick scales parameters down, so that all workloads take about a minute.
+// Quick scales parameters down, so that all workloads take less than two minutes.
 func Quick(p result.Params) result.Params {
 	if p.Streams > 1 {
 		p.Streams = max(p.Streams/10, 100)
 	}
-	p.Seconds = min(p.Seconds, 2)
-	p.Settle = min(p.Settle, 1)
+	p.Seconds = min(p.Seconds, 1)
+	p.Settle = min(p.Settle, 0.3)
 	p.Topics /= 10
 	p.Staying /= 10
 	p.Churn /= 2
