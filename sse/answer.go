@@ -29,6 +29,13 @@ func tooMany(ctx *fasthttp.RequestCtx) {
 	fail(ctx, fasthttp.StatusTooManyRequests, "too many connections")
 }
 
+// cutShort notes that a request is answered of which more may come; its connection ends with the answer.
+func cutShort(ctx *fasthttp.RequestCtx) {
+	if c := publishing(ctx); c != nil {
+		c.unread = true
+	}
+}
+
 // challenge answers 401 or 403 with what the client lacks (RFC 6750, section 3, and "Error Responses").
 // code is empty when no token was presented.
 func (s *Server) challenge(ctx *fasthttp.RequestCtx, status int, code, line string) {
@@ -42,14 +49,17 @@ func (s *Server) challenge(ctx *fasthttp.RequestCtx, status int, code, line stri
 
 // refuse answers a request that could not be read.
 func refuse(ctx *fasthttp.RequestCtx, err error) {
+	if strings.Contains(err.Error(), "timeout") {
+		fail(ctx, fasthttp.StatusRequestTimeout, "request took too long to arrive")
+		return
+	}
+	cutShort(ctx)
 	var small *fasthttp.ErrSmallBuffer
 	switch {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		fail(ctx, fasthttp.StatusRequestEntityTooLarge, "body is larger than the hub accepts")
 	case errors.As(err, &small):
 		fail(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "request line and headers are larger than the hub accepts")
-	case strings.Contains(err.Error(), "timeout"):
-		fail(ctx, fasthttp.StatusRequestTimeout, "request took too long to arrive")
 	default:
 		fail(ctx, fasthttp.StatusBadRequest, "request is not well-formed HTTP")
 	}

@@ -2,8 +2,10 @@ package sse
 
 import (
 	"errors"
+	"io"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -30,6 +32,8 @@ type conn struct {
 	// refused says that the connection is over a limit: its first request is answered 429.
 	refused  bool
 	detached bool
+	// unread says that the client may still be sending when it is answered.
+	unread bool
 	// subscriber is told of what the poller sees; set before the poller knows the connection.
 	subscriber watcher
 	// address is the remote IP address, for the limit of connections.
@@ -76,7 +80,20 @@ func (c *conn) Close() error {
 	if c.detached {
 		return nil
 	}
+	if c.unread {
+		c.linger()
+	}
 	return c.finish()
+}
+
+// linger ends what the hub sends and reads on until the client ends too, for lingerTime at most. A socket that is closed
+// with bytes unread resets the connection, and the answer may be lost on a client that is still sending (RFC 9112,
+// section 9.6).
+func (c *conn) linger() {
+	if c.CloseWrite() != nil || c.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	_, _ = io.Copy(io.Discard, &c.socket) // whatever ends it, the connection is closed
 }
 
 // errDetached makes fasthttp leave a detached connection. It reads like the end of a client's connection, which fasthttp

@@ -12,11 +12,13 @@ func admit(ctx *fasthttp.RequestCtx) bool {
 	h := &ctx.Request.Header
 	switch {
 	case misframed(h.RawHeaders()):
+		cutShort(ctx)
 		ctx.SetConnectionClose()
 		fail(ctx, fasthttp.StatusBadRequest, "request is not well-formed HTTP")
 		return false
 	case !bytes.HasPrefix(h.Protocol(), []byte("HTTP/1.")):
 		// The preface of HTTP/2 reads as a request of another version (RFC 9113, section 3.4).
+		cutShort(ctx)
 		ctx.SetConnectionClose()
 		fail(ctx, fasthttp.StatusHTTPVersionNotSupported, "the hub speaks HTTP/1.1; other versions take a proxy")
 		return false

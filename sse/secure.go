@@ -62,6 +62,10 @@ func (s *secure) Close() error {
 	if s.c.detached {
 		return nil
 	}
+	if s.c.unread {
+		_ = s.tls.CloseWrite() // tells the client that the end is meant
+		s.c.linger()
+	}
 	return s.tls.Close()
 }
 

@@ -139,6 +139,8 @@ const (
 	headBytes   = 32 << 10
 	readTimeout = 10 * time.Second
 	idleTimeout = 120 * time.Second
+	// lingerTime is how long the hub reads on after it has refused a request that was not over.
+	lingerTime = 5 * time.Second
 )
 
 // serverName is what the answers to requests say of the program.

@@ -148,6 +148,16 @@ func (s *socket) limit(deadline *time.Time, t time.Time) *os.File {
 	return s.file
 }
 
+// CloseWrite ends what is sent; the client's part may go on.
+func (s *socket) CloseWrite() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return net.ErrClosed
+	}
+	return os.NewSyscallError("shutdown", unix.Shutdown(s.fd, unix.SHUT_WR))
+}
+
 // Close implements net.Conn.
 func (s *socket) Close() error {
 	s.mu.Lock()
