@@ -67,7 +67,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (20s)
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
 .PHONY: bench
-bench: ## Run the load programs RUNS times (1) and print their tables (BENCH_QUICK=1: less than two minutes)
+bench: ## Run the load programs RUNS times (1) and print their tables (BENCH_QUICK=1: about a minute)
 	go run ./bench -runs $(RUNS)
 
 .PHONY: soak

@@ -72,6 +72,25 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestRatiosAreOfMoreRuns(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string][2]int{"": {1, 3}, "-runs 2": {2, 6}, "-quick": {1, 1}, "-quick -runs 2": {2, 2}} {
+		o, err := parseOptions(strings.Fields(args), io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range workload.All() {
+			n := want[0]
+			if w.Name == "connect" || w.Name == "fanout-paced" {
+				n = want[1]
+			}
+			if got := o.times(&w); got != n {
+				t.Errorf("%q: %s is run %d times, want %d", args, w.Name, got, n)
+			}
+		}
+	}
+}
+
 func TestNchanIsLeftOutWhereItIsMissing(t *testing.T) {
 	t.Parallel()
 	missing := func() (string, string, error) { return "", "", target.ErrNoNchan }

@@ -1,10 +1,10 @@
 // Command bench puts a hub under load and measures it.
 //
 //	go run ./bench -workload all                     # every workload against the hub, the bare loop, and Nchan if it is there
-//	go run ./bench -workload fanout-paced -runs 3    # medians of three runs
+//	go run ./bench -workload publish -runs 3         # medians of three runs
 //	go run ./bench -workload connect -against limit  # against the bare loop alone
 //	go run ./bench -workload contention              # fails when streams wait for each other
-//	go run ./bench -quick                            # everything, scaled down to less than two minutes
+//	go run ./bench -quick                            # everything, scaled down to about a minute
 //	go run ./bench -url http://127.0.0.1:3000/.well-known/mercure -publisher-key K -subscriber-key K
 //	go run ./bench report                            # BENCHMARKS.md and charts from bench/results
 //	go run ./bench limit -listen 127.0.0.1:4000      # the bare loop alone

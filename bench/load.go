@@ -113,7 +113,7 @@ func (l *loader) workload(ctx context.Context, w *workload.Workload) error {
 	if len(steps) == 0 || l.o.given["streams"] {
 		steps = []int{0}
 	}
-	for run := range l.o.runs {
+	for run := range l.o.times(w) {
 		for _, streams := range steps {
 			p := w.Default
 			if streams > 0 {
@@ -153,7 +153,7 @@ func (l *loader) targets(w *workload.Workload) []string {
 		return w.Local
 	}
 	if w.Engines && l.o.hub && l.o.url == "" {
-		return append([]string{"hub"}, target.Engines()...)
+		return append([]string{"hub"}, target.Engines(!l.o.quick)...)
 	}
 	var names []string
 	for _, name := range l.o.against {

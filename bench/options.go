@@ -52,11 +52,11 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 		"Without this flag nchan is left out where it is not installed, and -quick takes limit alone")
 	dialect := flags.String("dialect", "0.x", "`version` of tokens and subscriptions: 0.x or 1.0")
 	hubFlags := flags.String("hub-flags", "", "`flags` for the hub that is started, separated by spaces")
-	flags.IntVar(&o.runs, "runs", 1, "how many times to run each workload")
+	flags.IntVar(&o.runs, "runs", 1, "how many times to run each workload; those whose goal is a ratio to the bare loop, connect and fanout-paced, three times as often, but with -quick")
 	flags.Float64Var(&o.maxTaken, "max-taken", 0.03, "largest `share` of the processor time asked for that the machine's host may give to others during a run (steal in /proc/stat); "+
 		"a run beyond it is made again and does not count")
 	flags.IntVar(&o.attempts, "attempts", 4, "how many times to make a run that is beyond -max-taken; if none is within, the least disturbed counts, and says so. With -quick 1, which takes runs as they are")
-	flags.BoolVar(&o.quick, "quick", false, "scale everything down to less than two minutes; results are not kept unless -results is given (also BENCH_QUICK=1)")
+	flags.BoolVar(&o.quick, "quick", false, "scale everything down to about a minute; results are not kept unless -results is given (also BENCH_QUICK=1)")
 	flags.StringVar(&o.results, "results", "bench/results", "`directory` where results are kept; empty for none. Without this flag, those of runs with other parameters than a workload's own, or with -max-taken or -attempts, are not kept")
 	flags.StringVar(&o.root, "root", ".", "`directory` of the module whose hub is built")
 	flags.StringVar(&o.program, "program", "", "`path` of a hub to start instead of building this module's")
@@ -150,6 +150,14 @@ func (o *options) defaults(stderr io.Writer, find func() (program, module string
 		o.against = slices.DeleteFunc(o.against, func(name string) bool { return name == "nchan" })
 		fmt.Fprintf(stderr, "nchan is left out: %v; -install-nchan installs it\n", err)
 	}
+}
+
+// times is how often to run a workload.
+func (o *options) times(w *workload.Workload) int {
+	if o.quick {
+		return o.runs
+	}
+	return o.runs * max(w.Often, 1)
 }
 
 // changed reports whether a parameter of the workloads was given.

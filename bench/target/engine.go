@@ -13,9 +13,12 @@ import (
 	"hubd/internal/hubtest/engines"
 )
 
-// Engines are the names of targets whose hubs stand on a server: one hub, or as many as the number says.
-func Engines() []string {
-	return []string{"redis", "redis-3", "postgres", "postgres-3", "nats", "nats-3"}
+// Engines are the names of targets whose hubs stand on a server: one hub, or with several also as many as the number says.
+func Engines(several bool) []string {
+	if several {
+		return []string{"redis", "redis-3", "postgres", "postgres-3", "nats", "nats-3"}
+	}
+	return []string{"redis", "postgres", "nats"}
 }
 
 // StartCluster starts the server of the name, as one of Engines, with an empty store, and hubs on it. Each server makes

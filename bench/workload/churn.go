@@ -50,6 +50,9 @@ func churn(ctx context.Context, s *session) error {
 	if err := errors.Join(s.state(ctx), s.complete(), s.streams.DisconnectAll()); err != nil {
 		return err
 	}
+	if duration(s.p.Settle) < leaveLimit {
+		goroutines = 0 // some are kept for longer
+	}
 	return s.leftOver(ctx, files, goroutines)
 }
 
