@@ -162,7 +162,7 @@ type Config struct {
 	// WatchdogHeap and WatchdogHeapPerStream are the band of the live heap.
 	WatchdogHeap Size `group:"watchdog" default:"64MiB" help:"Live heap of a hub without streams, besides its caches. The band is this, ring-bytes, selector-cache-bytes, max-pending-bytes, what is queued for streams, and watchdog-heap-per-stream for each stream; of a memory store also twice history-max-bytes, without which its heap is not watched."`
 	// WatchdogHeapPerStream is what a stream may hold.
-	WatchdogHeapPerStream Size `group:"watchdog" default:"8KiB" help:"Live heap for each stream. An idle stream with one matcher takes about 3KiB of memory; raise this if yours have many matchers."`
+	WatchdogHeapPerStream Size `group:"watchdog" default:"8KiB" help:"Live heap for each stream. An idle stream with one matcher takes about 2KiB of memory; raise this if yours have many matchers."`
 
 	// LogLevel is the least level that is logged.
 	LogLevel slog.Level `group:"log" default:"info" help:"Least level of the log: debug, info, warn or error."`
