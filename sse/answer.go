@@ -2,6 +2,7 @@ package sse
 
 import (
 	"errors"
+	"os"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -49,7 +50,7 @@ func (s *Server) challenge(ctx *fasthttp.RequestCtx, status int, code, line stri
 
 // refuse answers a request that could not be read.
 func refuse(ctx *fasthttp.RequestCtx, err error) {
-	if strings.Contains(err.Error(), "timeout") {
+	if timedOut(err) {
 		fail(ctx, fasthttp.StatusRequestTimeout, "request took too long to arrive")
 		return
 	}
@@ -63,4 +64,11 @@ func refuse(ctx *fasthttp.RequestCtx, err error) {
 	default:
 		fail(ctx, fasthttp.StatusBadRequest, "request is not well-formed HTTP")
 	}
+}
+
+// timedOut reports whether a request did not come in time. The text of most errors quotes the client; that of a broken chunk
+// quotes one byte at most, and hides its cause.
+func timedOut(err error) bool {
+	var broken fasthttp.ErrBrokenChunk
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &broken) && strings.Contains(broken.Error(), "timeout")
 }

@@ -20,7 +20,7 @@ func admit(ctx *fasthttp.RequestCtx) bool {
 		// The preface of HTTP/2 reads as a request of another version (RFC 9113, section 3.4).
 		cutShort(ctx)
 		ctx.SetConnectionClose()
-		fail(ctx, fasthttp.StatusHTTPVersionNotSupported, "the hub speaks HTTP/1.1; other versions take a proxy")
+		fail(ctx, fasthttp.StatusHTTPVersionNotSupported, "the hub speaks HTTP/1.1, and HTTP/2 over TLS")
 		return false
 	}
 	return true

@@ -51,7 +51,7 @@ func churn(ctx context.Context, s *session) error {
 		return err
 	}
 	if duration(s.p.Settle) < leaveLimit {
-		goroutines = 0 // some are kept for longer
+		goroutines = 0 // a hub may keep some for longer than the run rests
 	}
 	return s.leftOver(ctx, files, goroutines)
 }

@@ -205,7 +205,7 @@ func TestQuickIsSmaller(t *testing.T) {
 	t.Parallel()
 	for _, w := range All() {
 		p := Quick(w.Default)
-		if p.Streams > 1000 || p.Seconds > 2 || p.Settle > 1 || p.Count > 20_000 && len(w.Local) == 0 {
+		if p.Streams > 1000 || p.Seconds > 0.5 || p.Settle > 0.3 || p.Count > 20_000 && len(w.Local) == 0 {
 			t.Errorf("%s: %+v", w.Name, p)
 		}
 		if w.Default.Publishers > 0 && p.Publishers == 0 || w.Default.Topics > 0 && p.Topics == 0 {

@@ -74,6 +74,10 @@ func malformed() map[string]attack {
 	get := "GET /healthz HTTP/1.1\r\n" + hostLine
 	return map[string]attack{
 		"header of more than 32 KB":  {input: get + "X: " + strings.Repeat("a", 40<<10) + "\r\n\r\n", statuses: []int{431}},
+		"a long header of timeouts":  {input: get + "Keep-Alive: timeout=5\r\nX: " + strings.Repeat("a", 1<<20) + "\r\n\r\n", statuses: []int{431}},
+		"garbage about a timeout":    {input: "i/o timeout\r\n\r\n" + strings.Repeat(pipelined, 100_000), statuses: []int{400}},
+		"half a chunk's size":        {input: post + "Transfer-Encoding: chunked\r\n\r\n5", statuses: []int{408}},
+		"half a chunk's extension":   {input: post + "Transfer-Encoding: chunked\r\n\r\n5;x", statuses: []int{408}},
 		"100,000 header lines":       {input: get + strings.Repeat("A: b\r\n", 100_000) + "\r\n", statuses: []int{431}},
 		"a token of 1 MB":            {input: post + "Authorization: Bearer " + strings.Repeat("a", 1<<20) + "\r\n\r\n", statuses: []int{431}},
 		"a token of 1 MB in the URL": {input: "GET " + hubPath + "?topic=a&authorization=" + strings.Repeat("a", 1<<20) + " HTTP/1.1\r\n" + hostLine + "\r\n", statuses: []int{431}},
